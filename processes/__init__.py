@@ -1,0 +1,1 @@
+"""The service: three processes, their inputs and outputs, jobs, the application, the CLI."""

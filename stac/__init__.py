@@ -1,0 +1,1 @@
+"""The catalogue: what a product is called, described, published and found."""
