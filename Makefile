@@ -1,0 +1,49 @@
+# Two commands matter: `make demo` runs the main job, `make test` passes the tests.
+# Everything they need is set up on the way; `make install` does only that.
+
+BIN := .venv/bin
+DATA ?= data/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo serve test check format lock clean
+
+help: ## Say what can be made
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+install: .venv/.installed ## Make .venv (PYTHON=… names an interpreter)
+
+.venv/.installed: requirements-dev.lock pyproject.toml .ci/install
+	@PYTHON="$(PYTHON)" bash .ci/install
+
+demo: install ## Make a world, downscale it through HTTP, show the maps (DATA=… says where)
+	@$(BIN)/vadose demo --data $(DATA) $(DEMO)
+
+serve: install ## Start the service on ./data
+	@$(BIN)/vadose serve
+
+test: install ## Run every test, with branch coverage
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(PYTEST)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --format=total | sed 's/.*/branch coverage: &%/'
+
+check: install ## Lint, types, layers, dependencies, spelling
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/deptry .
+	@$(BIN)/codespell
+
+format: install ## Put the code into its form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: ## Renew both lock files (UV=… names uv)
+	$(or $(UV),uv) pip compile pyproject.toml --universal --generate-hashes --no-header --quiet \
+	  $(LOCK) -o requirements.lock
+	$(or $(UV),uv) pip compile pyproject.toml --group dev -c requirements.lock --universal \
+	  --generate-hashes --no-header --quiet $(LOCK) -o requirements-dev.lock
+
+clean: ## Remove what can be made again (never data/)
+	@rm -rf .venv .venv-uv build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache
