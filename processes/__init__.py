@@ -1,1 +1,1 @@
-"""The service: three processes, their inputs and outputs, jobs, the application, the CLI."""
+"""The service of vadose: processes, their inputs and outputs, jobs, the application, the CLI."""

@@ -1,0 +1,113 @@
+"""What can go wrong at the service's door; ``problems.py`` holds the one table to HTTP.
+
+::
+
+    VadoseError
+    ├── InvalidInputsError (ValueError)        the inputs of a process break its description
+    └── ServiceError
+        ├── InvalidRequestError (ValueError)   the request around the inputs is malformed
+        ├── RequestTooLargeError (ValueError)  its body is beyond the limit
+        ├── NoSuchProcessError (LookupError)
+        ├── NoSuchJobError (LookupError)
+        ├── ResultsNotReadyError (LookupError) the job is queued or runs
+        ├── NoResultsError (LookupError)       the job failed or was dismissed
+        ├── QueueFullError (RuntimeError)      too many jobs wait
+        └── DismissedError (RuntimeError)      a running job learns that nobody wants it
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.errors import InputError, VadoseError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class InvalidInputsError(VadoseError, ValueError):
+    """Inputs of a process break its description.
+
+    Parameters
+    ----------
+    problems
+        One per input at fault, each naming the input, what was wrong and what is allowed.
+    """
+
+    def __init__(self, problems: Sequence[InputError]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems))
+
+
+class ServiceError(VadoseError):
+    """Base of the errors that only the service knows."""
+
+
+class InvalidRequestError(ServiceError, ValueError):
+    """The request around the inputs is malformed."""
+
+
+class RequestTooLargeError(ServiceError, ValueError):
+    """The request's body is beyond the limit."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"the request's body is too large; allowed: {limit} bytes")
+
+
+class NoSuchProcessError(ServiceError, LookupError):
+    """No process has this identifier."""
+
+    def __init__(self, process_id: str, known: Sequence[str]) -> None:
+        self.process_id, self.known = process_id, tuple(known)
+        super().__init__(f"there is no process {process_id!r}; allowed: {', '.join(known)}")
+
+
+class NoSuchJobError(ServiceError, LookupError):
+    """No job has this identifier."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"there is no job {job_id!r}")
+
+
+class ResultsNotReadyError(ServiceError, LookupError):
+    """The job has not ended yet."""
+
+    def __init__(self, job_id: str, status: str) -> None:
+        self.job_id, self.status = job_id, status
+        super().__init__(f"job {job_id} is {status}; its results are not ready")
+
+
+class NoResultsError(ServiceError, LookupError):
+    """The job ended without results.
+
+    Parameters
+    ----------
+    job_id, status
+        The job and how it ended.
+    reason
+        The job's last message.
+    by_client
+        Whether the request was at fault rather than the service.
+    """
+
+    def __init__(self, job_id: str, status: str, reason: str, *, by_client: bool) -> None:
+        self.job_id, self.status, self.reason, self.by_client = job_id, status, reason, by_client
+        super().__init__(f"job {job_id} {status}: {reason}" if reason else f"job {job_id} {status}")
+
+
+class QueueFullError(ServiceError, RuntimeError):
+    """Too many jobs wait already."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"{limit} jobs wait already; try again later")
+
+
+class DismissedError(ServiceError, RuntimeError):
+    """A running job learns that it was dismissed, or that another attempt replaced it."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"job {job_id} was dismissed")

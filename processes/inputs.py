@@ -1,0 +1,271 @@
+"""The inputs of the two reconstructions.
+
+One model per process serves the description and the validation. What depends on the archive
+(months that are there, areas that it covers, features that a region has) is checked in
+``plan.py``, still before anything costly is done.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+from shapely.errors import ShapelyError
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from engine.errors import InputError
+from engine.grids import BBox
+from processes.errors import InvalidInputsError
+from processes.intervals import ALLOWED as DATETIME_ALLOWED
+from processes.intervals import MonthInterval
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_CRS84 = (
+    "http://www.opengis.net/def/crs/OGC/1.3/CRS84",
+    "https://www.opengis.net/def/crs/OGC/1.3/CRS84",
+)
+_BBOX_SCHEMA = {
+    "type": "array",
+    "items": {"type": "number"},
+    "minItems": 4,
+    "maxItems": 4,
+    "example": [113.0, 34.0, 114.5, 35.0],
+}
+_GEOMETRY_SCHEMA = {
+    "type": "object",
+    "required": ["type", "coordinates"],
+    "properties": {
+        "type": {"type": "string", "enum": ["Polygon", "MultiPolygon"]},
+        "coordinates": {"type": "array"},
+    },
+    "contentMediaType": "application/geo+json",
+}
+
+
+def _read_interval(value: object, info: ValidationInfo) -> MonthInterval:
+    if isinstance(value, MonthInterval):
+        return value
+    field = info.field_name or "datetime"
+    if not isinstance(value, str):
+        raise InputError(field, f"{value!r} is not a text", DATETIME_ALLOWED)
+    return MonthInterval.parse(value, field)
+
+
+def _read_bbox(value: object) -> BBox:
+    """Read four numbers, or the object form ``{"bbox": […], "crs": …}``."""
+    if isinstance(value, dict):
+        crs = value.get("crs", _CRS84[0])
+        if crs not in _CRS84 or set(value) - {"bbox", "crs"}:
+            raise InputError("bbox", f"the crs {crs!r}", f"longitude and latitude, {_CRS84[0]}")
+        value = value.get("bbox")
+    numbers = isinstance(value, list | tuple) and all(
+        isinstance(number, int | float) and not isinstance(number, bool) for number in value
+    )
+    if not numbers:
+        allowed = "[west, south, east, north]"
+        raise InputError("bbox", f"{value!r} is not a list of numbers", allowed)
+    return BBox.parse(cast("list[float]", value))
+
+
+def _read_geometry(value: object) -> BaseGeometry:
+    """Read a GeoJSON polygon in longitude and latitude."""
+    allowed = "a valid GeoJSON Polygon or MultiPolygon in longitude and latitude"
+    if isinstance(value, BaseGeometry):
+        return value
+    if not isinstance(value, dict) or value.get("type") not in ("Polygon", "MultiPolygon"):
+        raise InputError("geometry", "it is no polygon", allowed)
+    try:
+        geometry = shape(value)
+    except (ShapelyError, ValueError, TypeError, IndexError, KeyError, AttributeError):
+        raise InputError("geometry", "its coordinates cannot be read", allowed) from None
+    if geometry.is_empty or not geometry.is_valid or geometry.area == 0:
+        raise InputError("geometry", "it is empty or crosses itself", allowed)
+    try:
+        BBox.parse(geometry.bounds)
+    except InputError as error:
+        raise InputError("geometry", f"its box {error.wrong}", error.allowed) from None
+    return geometry
+
+
+type _Interval = Annotated[
+    MonthInterval,
+    BeforeValidator(_read_interval),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "minLength": 4, "example": "2020-05/2020-07"}),
+]
+type _BBox = Annotated[BBox, BeforeValidator(_read_bbox), WithJsonSchema(_BBOX_SCHEMA)]
+type _Polygon = Annotated[
+    BaseGeometry,
+    BeforeValidator(_read_geometry),
+    PlainSerializer(lambda polygon: polygon.__geo_interface__, return_type=dict),
+    WithJsonSchema(_GEOMETRY_SCHEMA),
+]
+
+
+class ReconstructionInputs(BaseModel):
+    """Inputs that both reconstructions share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    datetime: Annotated[
+        _Interval,
+        Field(title="Months", description=f"Months to map: {DATETIME_ALLOWED}."),
+    ]
+    region: Annotated[
+        str | None,
+        Field(
+            title="Region",
+            pattern=r"^[a-z0-9][a-z0-9-]{0,63}$",
+            description="Name of a region; it gives predictors and the default area. "
+            "By default the server's region.",
+        ),
+    ] = None
+    bbox: Annotated[
+        _BBox | None,
+        Field(
+            title="Bounding box",
+            description="West, south, east, north in degrees, WGS 84. By default the region's; "
+            "an area across the antimeridian takes two requests.",
+        ),
+    ] = None
+    geometry: Annotated[
+        _Polygon | None,
+        Field(
+            title="Polygon",
+            description="GeoJSON polygon, instead of a bounding box; cells whose centre lies "
+            "outside stay empty.",
+        ),
+    ] = None
+    algorithm: Annotated[
+        Literal["rf"], Field(title="Algorithm", description="rf: random forest.")
+    ] = "rf"
+    model: Annotated[
+        str | None,
+        Field(
+            title="Model",
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+            description="Identifier of a stored model to apply. By default a stored model that "
+            "fits the request, else one is trained.",
+        ),
+    ] = None
+    training: Annotated[
+        _Interval | None,
+        Field(
+            title="Training months",
+            description="Months to train on, written like datetime. By default all of the archive.",
+        ),
+    ] = None
+    retrain: Annotated[
+        StrictBool,
+        Field(title="Retrain", description="Train anew even where a stored model fits."),
+    ] = False
+    publish: Annotated[
+        StrictBool,
+        Field(
+            title="Publish",
+            description="Put the maps into the catalogue; otherwise they stay with the job.",
+        ),
+    ] = True
+
+    @model_validator(mode="after")
+    def _check_choices(self) -> Self:
+        if self.bbox is not None and self.geometry is not None:
+            raise InputError("geometry", "a bbox is given as well", "one of bbox and geometry")
+        if self.model is not None and (self.retrain or self.training is not None):
+            raise InputError(
+                "model",
+                "a stored model is given together with retrain or training",
+                "a model, or what to train one on",
+            )
+        return self
+
+
+class ReconstructSifInputs(ReconstructionInputs):
+    """Inputs of ``reconstruct-sif``."""
+
+
+class DownscaleSmapInputs(ReconstructionInputs):
+    """Inputs of ``downscale-smap``."""
+
+    sif: Annotated[
+        Literal["with", "without"],
+        Field(
+            title="Fluorescence",
+            description="with: SIF is a feature, and is reconstructed where it is missing; "
+            "without: it is left out, and the items say so.",
+        ),
+    ] = "with"
+    features: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")], ...] | None,
+        Field(
+            title="Features",
+            min_length=1,
+            description="Features to use, besides SIF; by default all of the region. Those left "
+            "out are recorded.",
+        ),
+    ] = None
+    analysis: Annotated[
+        Literal["shrunken", "conserving", "none"],
+        Field(
+            title="Analysis",
+            description="How soil_moisture uses SMAP's own value: shrunken takes the residual at "
+            "half weight, conserving repeats SMAP's block means, none is the model alone.",
+        ),
+    ] = "shrunken"
+
+    @model_validator(mode="after")
+    def _check_features(self) -> Self:
+        if self.features is not None and len(set(self.features)) != len(self.features):
+            raise InputError("features", "a feature is named twice", "each feature once")
+        if self.features is not None and "sif" in self.features:
+            raise InputError(
+                "features", "'sif' is not chosen here", "the input sif: with or without"
+            )
+        return self
+
+
+def read_inputs[M: BaseModel](model: type[M], values: object) -> M:
+    """Validate the inputs of a process.
+
+    Raises
+    ------
+    InvalidInputsError
+        Names every input at fault, what was wrong and what is allowed.
+    """
+    if not isinstance(values, dict):
+        raise InvalidInputsError([InputError("inputs", f"{values!r:.60}", "a JSON object")])
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problems = [_problem(model, details) for details in error.errors()]
+        raise InvalidInputsError(problems) from None
+
+
+def _problem(model: type[BaseModel], details: ErrorDetails) -> InputError:
+    """Say in our words what pydantic found."""
+    cause = details.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return cause
+    field = ".".join(str(part) for part in details["loc"]) or "inputs"
+    name = str(details["loc"][0]) if details["loc"] else ""
+    if details["type"] == "extra_forbidden":
+        return InputError(field, "there is no such input", ", ".join(model.model_fields))
+    if details["type"] == "missing":
+        known = model.model_fields.get(name)
+        return InputError(field, "it is required", (known and known.description) or "a value")
+    allowed = details["msg"].removeprefix("Input should be ").removeprefix("String should ")
+    return InputError(field, f"{details['input']!r:.60}", allowed)

@@ -1,0 +1,1 @@
+"""Jobs: what is known of them, where it is kept, and who runs them."""

@@ -1,0 +1,117 @@
+"""The settings of vadose: built in an entry point, passed down, never read at import.
+
+Precedence, highest first:
+
+1. an argument of the command line;
+2. an environment variable ``VADOSE_…``;
+3. a line of ``.env`` in the working directory;
+4. the default below.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AnyHttpUrl, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from engine.errors import InputError
+
+PREFIX = "VADOSE_"
+
+
+class Settings(BaseSettings):
+    """Where things lie, where the service listens, and its limits."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    data: Path = Path("data")
+    """Folder of everything that vadose writes, and of the archive by default."""
+    archive: Path | None = None
+    """Folder of the granules; ``archive`` below ``data`` by default."""
+    regions: Path | None = None
+    """Folder of further region files; ``regions`` below ``data`` by default."""
+    region: str = "henan"
+    """The region that a request without one means."""
+    url: AnyHttpUrl | None = None
+    """The service's public address; by default, the one that a request came to."""
+    host: str = "127.0.0.1"
+    """Address to listen at."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 5000
+    """Port to listen at."""
+    pygeoapi_config: Path = Path(__file__).parents[1] / "pygeoapi-config.yml"
+    """The service's face: title, contact, resources."""
+    jobs_at_once: Annotated[int, Field(ge=1, le=64)] = 1
+    """Jobs that run at the same time; the others wait in line."""
+    jobs_waiting: Annotated[int, Field(ge=1)] = 100
+    """Jobs that may wait in line; beyond it a request is refused."""
+    threads: Annotated[int, Field(ge=1, le=64)] = 2
+    """Threads of one job."""
+    body_limit: Annotated[int, Field(ge=1024)] = 1_048_576
+    """Largest body of a request, bytes."""
+    training_limit: Annotated[float, Field(gt=0)] = 600
+    """Longest training that a request may cause without asking to ``retrain``, seconds."""
+    log_level: str = "INFO"
+    """Least severe level that is logged."""
+
+    @classmethod
+    def load(cls, **arguments: object) -> Self:
+        """Build the settings from arguments (None means: not given) and the environment.
+
+        Raises
+        ------
+        InputError
+            Where a value is not allowed.
+        """
+        given = {name: value for name, value in arguments.items() if value is not None}
+        try:
+            return cls(**given)  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
+            raise InputError(name, repr(first["input"]), first["msg"]) from None
+
+    @property
+    def archive_folder(self) -> Path:
+        """Folder of the granules."""
+        return self.archive or self.data / "archive"
+
+    @property
+    def region_folder(self) -> Path:
+        """Folder of further region files."""
+        return self.regions or self.data / "regions"
+
+    @property
+    def feature_folder(self) -> Path:
+        """Folder of the monthly features, rebuilt at will."""
+        return self.data / "features"
+
+    @property
+    def model_folder(self) -> Path:
+        """Folder of the stored models."""
+        return self.data / "models"
+
+    @property
+    def catalog_folder(self) -> Path:
+        """Folder of the published catalogue."""
+        return self.data / "catalog"
+
+    @property
+    def work_folder(self) -> Path:
+        """Folder of what belongs to one job or one start of the service."""
+        return self.data / "work"
+
+    @property
+    def job_database(self) -> Path:
+        """File of the jobs."""
+        return self.data / "jobs.sqlite"
+
+    def environment(self) -> dict[str, str]:
+        """Return these settings as environment variables, for a child process."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        folders = {"data": self.data, "archive": self.archive_folder, "regions": self.region_folder}
+        values |= {name: folder.absolute() for name, folder in folders.items()}
+        return {PREFIX + name.upper(): str(value) for name, value in values.items()}
