@@ -1,0 +1,221 @@
+"""Cloud-optimised GeoTIFFs: what a map is on disk.
+
+One band of physical float32, -9999 where missing, tiles of 512, averaged overviews, DEFLATE with
+the floating-point predictor, which every GDAL since 2.x reads. The same values and tags give the
+same bytes, so a checksum tells whether a map is new.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import rasterio
+import xarray as xr
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
+from engine.errors import GranuleError, GridMismatchError
+from engine.files import atomic_path
+from engine.grids import EASE2_CRS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike, NDArray
+    from rasterio.io import DatasetReader
+
+NODATA = -9999.0
+"""Stands for a missing value on disk."""
+
+_PROFILE = {
+    "driver": "COG",
+    "count": 1,
+    "dtype": "float32",
+    "nodata": NODATA,
+    "compress": "DEFLATE",
+    "predictor": "FLOATING_POINT",
+    "level": 6,
+    "blocksize": 512,
+    "overview_resampling": "AVERAGE",
+    "statistics": "YES",
+    "bigtiff": "IF_SAFER",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """What the valid values of a band look like."""
+
+    minimum: float
+    """Least value, in the band's unit."""
+    maximum: float
+    """Greatest value, in the band's unit."""
+    mean: float
+    """Arithmetic mean, in the band's unit."""
+    stddev: float
+    """Population standard deviation, in the band's unit."""
+    valid_percent: float
+    """Share of cells that hold a value, in per cent."""
+
+    @classmethod
+    def of(cls, values: ArrayLike) -> Self | None:
+        """Describe an array, or return None where it holds no finite value.
+
+        >>> Statistics.of([[1.0, float("nan")], [3.0, 2.0]]).valid_percent
+        75.0
+        """
+        array = np.asarray(values, dtype=np.float64)
+        valid = array[np.isfinite(array)]
+        if not valid.size:
+            return None
+        return cls(
+            minimum=float(valid.min()),
+            maximum=float(valid.max()),
+            mean=float(valid.mean()),
+            stddev=float(valid.std()),
+            valid_percent=100.0 * valid.size / array.size,
+        )
+
+
+def geobox_of(data: xr.DataArray | xr.Dataset) -> GeoBox:
+    """Return the grid that the coordinates ``y`` and ``x`` of an array describe.
+
+    The affine and CRS of a CF grid mapping ``spatial_ref`` are taken as they stand; without one
+    the coordinates are cell centres in metres of EASE-Grid 2.0, as everywhere in vadose.
+
+    Raises
+    ------
+    GridMismatchError
+        Where there are no evenly spaced ``y`` and ``x``, or the grid mapping contradicts them.
+    """
+    x, y = (_centres(data, name) for name in ("x", "y"))
+    affine = Affine(_step(x, "x"), 0, x[0] - _step(x, "x") / 2, 0, _step(y, "y"), 0)
+    affine = Affine(*affine[:5], y[0] - _step(y, "y") / 2)
+    mapping = data.coords["spatial_ref"].attrs if "spatial_ref" in data.coords else {}
+    if "GeoTransform" in mapping:
+        affine = _same(affine, Affine.from_gdal(*map(float, mapping["GeoTransform"].split())))
+    return GeoBox((y.size, x.size), affine, mapping.get("crs_wkt", EASE2_CRS))
+
+
+def write_cog(
+    path: Path,
+    values: xr.DataArray | NDArray[np.floating],
+    *,
+    geobox: GeoBox | None = None,
+    name: str,
+    units: str,
+    long_name: str,
+    tags: Mapping[str, str] | None = None,
+) -> Path:
+    """Write one layer as a cloud-optimised GeoTIFF, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Where to write it; an existing file is replaced.
+    values
+        ``(y, x)`` in ``units``; anything not finite becomes -9999.
+    geobox
+        The grid; by default the one that the array's coordinates describe.
+    name
+        Band description, such as ``soil_moisture``.
+    units
+        UDUNITS text, written as the band's unit.
+    long_name
+        What the band holds, in words.
+    tags
+        Provenance, written as the dataset's metadata.
+
+    Raises
+    ------
+    GridMismatchError
+        Where values and grid differ in shape.
+    """
+    grid = geobox_of(values) if geobox is None and isinstance(values, xr.DataArray) else geobox
+    array = np.asarray(values, dtype=np.float32)
+    if grid is None or array.shape != tuple(grid.shape):
+        raise GridMismatchError(name, None if grid is None else tuple(grid.shape), array.shape)
+    filled = np.where(np.isfinite(array), array, np.float32(NODATA))
+    height, width = array.shape
+    where = {"width": width, "height": height, "transform": grid.affine, "crs": str(grid.crs)}
+    with atomic_path(path) as temporary, rasterio.open(temporary, "w", **_PROFILE, **where) as cog:
+        cog.write(filled, 1)
+        cog.set_band_description(1, name)
+        cog.set_band_unit(1, units)
+        cog.update_tags(**dict(tags or {}))
+        cog.update_tags(1, long_name=long_name)
+    return path
+
+
+def read_cog(path: Path) -> xr.DataArray:
+    """Read the first band of a GeoTIFF back.
+
+    Returns
+    -------
+    DataArray (y, x), float32
+        NaN where missing, named as the band, with ``units``, ``long_name`` and the dataset's
+        tags in its attributes, cell centres as coordinates.
+
+    Raises
+    ------
+    GranuleError
+        Where the file is no readable raster.
+    """
+    try:
+        with rasterio.open(path) as source:
+            return _as_dataarray(source)
+    except rasterio.errors.RasterioIOError as error:
+        raise GranuleError(path, "not readable as a raster", "a GeoTIFF") from error
+
+
+def _as_dataarray(source: DatasetReader) -> xr.DataArray:
+    values = source.read(1, masked=True).astype(np.float32).filled(np.nan)
+    band_tags = source.tags(1)
+    return xr.DataArray(
+        values,
+        dims=("y", "x"),
+        coords=_coordinates(source),
+        name=source.descriptions[0],
+        attrs={
+            "units": source.units[0] or "",
+            "long_name": band_tags.get("long_name", ""),
+            **source.tags(),
+        },
+    )
+
+
+def _coordinates(source: DatasetReader) -> dict[str, xr.Variable]:
+    affine = source.transform
+    mapping = {
+        "crs_wkt": source.crs.to_wkt(),
+        "GeoTransform": " ".join(repr(float(number)) for number in affine.to_gdal()),
+    }
+    return {
+        "y": xr.Variable("y", affine.f + affine.e * (np.arange(source.height) + 0.5)),
+        "x": xr.Variable("x", affine.c + affine.a * (np.arange(source.width) + 0.5)),
+        "spatial_ref": xr.Variable((), 0, mapping),
+    }
+
+
+def _centres(data: xr.DataArray | xr.Dataset, name: str) -> NDArray[np.float64]:
+    if name not in data.coords or data.coords[name].ndim != 1 or data.coords[name].size < 2:
+        raise GridMismatchError("raster", "coordinates y and x of two or more cells", name)
+    return np.asarray(data.coords[name].values, dtype=np.float64)
+
+
+def _step(centres: NDArray[np.float64], name: str) -> float:
+    step = float(centres[-1] - centres[0]) / (centres.size - 1)
+    if not np.allclose(np.diff(centres), step, rtol=1e-6, atol=0):
+        raise GridMismatchError(f"coordinate {name}", "even steps", "uneven steps")
+    return step
+
+
+def _same(measured: Affine, stated: Affine) -> Affine:
+    """Return the stated affine if the coordinates bear it out to a thousandth of a cell."""
+    tolerance = abs(stated.a) * 1e-3
+    if not all(abs(m - s) <= tolerance for m, s in zip(measured[:6], stated[:6], strict=True)):
+        raise GridMismatchError("raster", f"the grid mapping's {stated[:6]}", measured[:6])
+    return stated
