@@ -92,16 +92,16 @@ class BBox(NamedTuple):
 def coarse_window(bbox: BBox) -> GeoBox:
     """Return the M09 cells that a bounding box touches.
 
-    >>> coarse_window(BBox(110.35, 31.38, 116.65, 36.37)).shape
-    Shape2d(x=69, y=59)
+    >>> tuple(coarse_window(BBox(110.35, 31.38, 116.65, 36.37)).shape)
+    (59, 69)
     """
-    to_grid = _transformer("EPSG:4326", EASE2_CRS)
+    to_grid = transformer("EPSG:4326", EASE2_CRS)
     (west, east), (south, north) = to_grid.transform(
         [bbox.west, bbox.east], [bbox.south, bbox.north]
     )
     inverse = ~COARSE.affine
-    left, top = inverse * (west, north)
-    right, bottom = inverse * (east, south)
+    left, top = inverse @ (west, north)
+    right, bottom = inverse @ (east, south)
     rows = slice(max(0, math.floor(top)), min(COARSE.shape.y, math.ceil(bottom)))
     columns = slice(max(0, math.floor(left)), min(COARSE.shape.x, math.ceil(right)))
     return COARSE[rows, columns]
@@ -111,7 +111,7 @@ def fine_of(coarse: GeoBox) -> GeoBox:
     """Return the M01 cells of a block of M09 cells."""
     return GeoBox(
         (coarse.shape.y * BLOCK, coarse.shape.x * BLOCK),
-        coarse.affine * Affine.scale(1 / BLOCK),
+        coarse.affine @ Affine.scale(1 / BLOCK),
         coarse.crs,
     )
 
@@ -122,7 +122,7 @@ def coarse_of(fine: GeoBox) -> GeoBox:
         raise GridMismatchError("fine grid", "a multiple of 9 × 9 cells", fine.shape)
     return GeoBox(
         (fine.shape.y // BLOCK, fine.shape.x // BLOCK),
-        fine.affine * Affine.scale(BLOCK),
+        fine.affine @ Affine.scale(BLOCK),
         fine.crs,
     )
 
@@ -150,8 +150,8 @@ def lonlat(geobox: GeoBox) -> tuple[FloatArray, FloatArray]:
     """Return longitude and latitude of the cell centres, each ``(y, x)`` in degrees."""
     columns = np.arange(geobox.shape.x) + 0.5
     rows = np.arange(geobox.shape.y) + 0.5
-    x, y = _apply(geobox.affine, *np.meshgrid(columns, rows))
-    lon, lat = _transformer(str(geobox.crs), "EPSG:4326").transform(x, y)
+    x, y = apply_affine(geobox.affine, *np.meshgrid(columns, rows))
+    lon, lat = transformer(str(geobox.crs), "EPSG:4326").transform(x, y)
     return np.asarray(lon), np.asarray(lat)
 
 
@@ -167,9 +167,9 @@ def covering_window(source: GeoBox, area: GeoBox, pad: int = 1) -> tuple[slice, 
     pad
         Source pixels to add on every side.
     """
-    lon, lat = _outline(area)
-    x, y = _transformer("EPSG:4326", str(source.crs)).transform(lon, lat)
-    columns, rows = _apply(~source.affine, np.asarray(x), np.asarray(y))
+    lon, lat = outline(area)
+    x, y = transformer("EPSG:4326", str(source.crs)).transform(lon, lat)
+    columns, rows = apply_affine(~source.affine, np.asarray(x), np.asarray(y))
     finite = np.isfinite(columns) & np.isfinite(rows)
     if not finite.any():
         return None
@@ -219,23 +219,25 @@ def _clip_slice(positions: FloatArray, size: int, pad: int) -> slice | None:
     return slice(start, stop) if start < stop else None
 
 
-def _outline(area: GeoBox, points: int = 64) -> tuple[FloatArray, FloatArray]:
-    """Longitude and latitude along the four edges of a grid."""
+def outline(area: GeoBox, points: int = 64) -> tuple[FloatArray, FloatArray]:
+    """Return longitude and latitude along the four edges of a grid, in degrees."""
     along = np.linspace(0, 1, points)
     zero, one = np.zeros(points), np.ones(points)
     columns = np.concatenate([along, one, along, zero]) * area.shape.x
     rows = np.concatenate([zero, along, one, along]) * area.shape.y
-    x, y = _apply(area.affine, columns, rows)
-    lon, lat = _transformer(str(area.crs), "EPSG:4326").transform(x, y)
+    x, y = apply_affine(area.affine, columns, rows)
+    lon, lat = transformer(str(area.crs), "EPSG:4326").transform(x, y)
     return np.asarray(lon), np.asarray(lat)
 
 
-def _apply(affine: Affine, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+def apply_affine(affine: Affine, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the images of many points."""
     return affine.a * x + affine.b * y + affine.c, affine.d * x + affine.e * y + affine.f
 
 
 @cache
-def _transformer(source: str, target: str) -> Transformer:
+def transformer(source: str, target: str) -> Transformer:
+    """Return the way from one reference system to another, x before y."""
     return Transformer.from_crs(
         CRS.from_user_input(source), CRS.from_user_input(target), always_xy=True
     )
