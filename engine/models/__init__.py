@@ -1,0 +1,1 @@
+"""Models: candidates, training with honest scores, ONNX, card, store and inference."""
