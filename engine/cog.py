@@ -92,8 +92,8 @@ def geobox_of(data: xr.DataArray | xr.Dataset) -> GeoBox:
         Where there are no evenly spaced ``y`` and ``x``, or the grid mapping contradicts them.
     """
     x, y = (_centres(data, name) for name in ("x", "y"))
-    affine = Affine(_step(x, "x"), 0, x[0] - _step(x, "x") / 2, 0, _step(y, "y"), 0)
-    affine = Affine(*affine[:5], y[0] - _step(y, "y") / 2)
+    width, height = _step(x, "x"), _step(y, "y")
+    affine = Affine(width, 0, float(x[0]) - width / 2, 0, height, float(y[0]) - height / 2)
     mapping = data.coords["spatial_ref"].attrs if "spatial_ref" in data.coords else {}
     if "GeoTransform" in mapping:
         affine = _same(affine, Affine.from_gdal(*map(float, mapping["GeoTransform"].split())))
