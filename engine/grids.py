@@ -45,9 +45,10 @@ COARSE = GeoBox(
 )
 """EASE-Grid 2.0 M09, the whole globe."""
 
-SINUSOIDAL_RADIUS = 6371007.181
-SINUSOIDAL_CRS = f"+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R={SINUSOIDAL_RADIUS} +units=m +no_defs"
-SINUSOIDAL_TILE = 2 * math.pi * SINUSOIDAL_RADIUS / 36
+EARTH_RADIUS = 6371007.181
+"""Radius of the sphere with the area of the earth in metres; MODIS uses it."""
+SINUSOIDAL_CRS = f"+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R={EARTH_RADIUS} +units=m +no_defs"
+SINUSOIDAL_TILE = 2 * math.pi * EARTH_RADIUS / 36
 """Side of a MODIS tile in metres."""
 
 _TILE = re.compile(r"h(\d{2})v(\d{2})")

@@ -12,6 +12,7 @@ import logging
 import zipfile
 from dataclasses import dataclass
 from functools import reduce
+from itertools import batched
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
@@ -308,12 +309,9 @@ def _digest(kind: str, *grids: GeoBox) -> str:
 
 
 def _save(path: Path, matrices: tuple[Matrix, ...]) -> None:
-    arrays: dict[str, NDArray[Any]] = {}
-    for k, matrix in enumerate(matrices):
-        arrays |= {f"data_{k}": matrix.data, f"indices_{k}": matrix.indices}
-        arrays |= {f"indptr_{k}": matrix.indptr, f"shape_{k}": np.asarray(matrix.shape)}
+    arrays = [part for m in matrices for part in (m.data, m.indices, m.indptr, m.shape)]
     with atomic_path(path) as temporary:
-        np.savez(temporary, **arrays)
+        np.savez(temporary, *arrays)
 
 
 def _load(path: Path) -> tuple[Matrix, ...] | None:
@@ -321,14 +319,12 @@ def _load(path: Path) -> tuple[Matrix, ...] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return tuple(
-                sparse.csr_array(
-                    tuple(arrays[f"{part}_{k}"] for part in ("data", "indices", "indptr")),
-                    shape=tuple(arrays[f"shape_{k}"]),
-                )
-                for k in range(len(arrays.files) // 4)
-            )
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = [stored[f"arr_{k}"] for k in range(len(stored.files))]
+        return tuple(
+            sparse.csr_array((data, indices, indptr), shape=tuple(shape))
+            for data, indices, indptr, shape in batched(arrays, 4)
+        )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         logger.warning("%s is damaged; its weights are built anew", path.name)
         return None
