@@ -1,0 +1,1 @@
+"""The synthetic world: a known 1 km truth and genuine files that observe it."""

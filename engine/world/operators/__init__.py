@@ -1,0 +1,1 @@
+"""Instruments: how the products see the truth. Arrays in physical units; no files here."""

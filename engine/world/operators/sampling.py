@@ -1,0 +1,199 @@
+"""From 1 km cells to the products' own lattices, by exact or finely sampled area means.
+
+On the EASE grid x depends on longitude alone and y on latitude alone, so the overlap with any
+latitude/longitude lattice is the product of two overlaps of intervals, and exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+from scipy import sparse
+
+from engine.grids import covering_window, sinusoidal_tile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from engine.world.domain import Domain
+
+    type Array = NDArray[np.float32]
+
+_SUBPIXELS = 3
+"""Sample points along each side of a sinusoidal pixel."""
+_RIM = 3
+"""M01 cells around the area that sinusoidal pixels still show."""
+
+
+def lonlat_lattice(west: float, north: float, pixel: float, rows: int, columns: int) -> GeoBox:
+    """Return a latitude/longitude grid by its corner and pixel size in degrees."""
+    return GeoBox((rows, columns), Affine(pixel, 0, west, 0, -pixel, north), "EPSG:4326")
+
+
+def crop_lattice(lattice: GeoBox, area: GeoBox, pad: int) -> GeoBox:
+    """Return the window of a lattice that covers an area, with ``pad`` pixels around it."""
+    window = covering_window(lattice, area, pad)
+    if window is None:
+        raise ValueError("the area lies outside the product's lattice")
+    return lattice[window[0], window[1]]
+
+
+def interval_shares(source: NDArray[np.float64], target: NDArray[np.float64]) -> Array:
+    """Return the share of every target interval that each source interval covers.
+
+    Parameters
+    ----------
+    source, target
+        Edges, ascending, ``(n + 1,)`` and ``(m + 1,)``.
+
+    Returns
+    -------
+    ndarray (m, n)
+        Rows sum to 1 where the target interval is covered.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> interval_shares(np.array([0.0, 1, 2]), np.array([0.5, 2])).tolist()
+    [[0.3333333432674408, 0.6666666865348816]]
+    """
+    low = np.maximum(source[None, :-1], target[:-1, None])
+    high = np.minimum(source[None, 1:], target[1:, None])
+    share = np.maximum(high - low, 0) / np.diff(target)[:, None]
+    return share.astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LonLatSampler:
+    """Area means between the domain's 1 km cells and a latitude/longitude lattice."""
+
+    geobox: GeoBox
+    """The lattice, cropped."""
+    rows: Array
+    """``(lattice rows, fine rows)`` shares."""
+    columns: Array
+    """``(lattice columns, fine columns)`` shares."""
+    back_rows: Array
+    """``(fine rows, lattice rows)`` shares."""
+    back_columns: Array
+    """``(fine columns, lattice columns)`` shares."""
+
+    @classmethod
+    def of(cls, lattice: GeoBox, domain: Domain) -> Self:
+        """Prepare the overlaps of a (cropped) lattice with a domain."""
+        x, y = _lattice_edges(lattice)
+        fine_x, fine_y = _edges(domain.fine)
+        return cls(
+            geobox=lattice,
+            rows=interval_shares(-fine_y, -y),
+            columns=interval_shares(fine_x, x),
+            back_rows=interval_shares(-y, -fine_y),
+            back_columns=interval_shares(x, fine_x),
+        )
+
+    def to_lattice(self, fine: Array) -> Array:
+        """Return area means of 1 km values ``(..., y, x)`` over the lattice's pixels."""
+        return self.rows @ fine @ self.columns.T
+
+    def to_fine(self, values: Array) -> Array:
+        """Return area means of the lattice's pixels over the 1 km cells."""
+        return self.back_rows @ values @ self.back_columns.T
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinusoidalSampler:
+    """Area means of the domain's 1 km cells over the pixels of a cropped MODIS tile."""
+
+    geobox: GeoBox
+    """The tile's lattice, cropped."""
+    shares: sparse.csr_array
+    """``(pixels, fine cells)``; a pixel outside the area has an empty row."""
+    seen: NDArray[np.bool_]
+    """``(y, x)`` of the crop: pixels that lie within the area and a small rim."""
+
+    @classmethod
+    def of(cls, tile: str, pixels: int, domain: Domain) -> Self:
+        """Sample every pixel of a tile that touches the domain's area at 3 × 3 points."""
+        geobox = crop_lattice(sinusoidal_tile(tile, pixels), domain.area, 3)
+        inside, cells = _subpixel_cells(geobox, domain)
+        seen = inside.all(axis=-1)
+        points = _SUBPIXELS**2
+        starts = np.concatenate([[0], np.cumsum(seen.ravel() * points)])
+        shares = sparse.csr_array(
+            (np.full(starts[-1], 1 / points, np.float32), cells[seen].ravel(), starts),
+            shape=(seen.size, domain.shape[0] * domain.shape[1]),
+        )
+        shares.sum_duplicates()
+        return cls(geobox=geobox, shares=shares, seen=seen)
+
+    def to_tile(self, fine: Array) -> Array:
+        """Return area means of ``(y, x)`` over the crop's pixels, NaN outside the area."""
+        values = (self.shares @ fine.ravel()).reshape(self.seen.shape)
+        return np.where(self.seen, values, np.float32(np.nan))
+
+    def nearest(self, fine: NDArray[np.integer]) -> NDArray[np.integer]:
+        """Return the 1 km value under each pixel's first sample point; 0 outside the area."""
+        starts = np.minimum(self.shares.indptr[:-1], max(self.shares.indices.size - 1, 0))
+        values = fine.ravel()[self.shares.indices[starts]].reshape(self.seen.shape)
+        return np.where(self.seen, values, 0).astype(fine.dtype)
+
+
+def _edges(geobox: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return x (ascending) and y (descending) of the cell edges."""
+    a = geobox.affine
+    x = a.c + a.a * np.arange(geobox.shape.x + 1)
+    y = a.f + a.e * np.arange(geobox.shape.y + 1)
+    return x, y
+
+
+def _lattice_edges(lattice: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a latitude/longitude lattice's edges in EASE metres."""
+    longitude, latitude = _edges(lattice)
+    to_ease = Transformer.from_crs("EPSG:4326", "EPSG:6933", always_xy=True)
+    x, _ = to_ease.transform(longitude, np.zeros_like(longitude))
+    _, y = to_ease.transform(np.zeros_like(latitude), latitude)
+    return np.asarray(x), np.asarray(y)
+
+
+def _subpixel_cells(
+    geobox: GeoBox, domain: Domain
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return whether each sample point lies in the area and its rim, and its 1 km cell.
+
+    Returns
+    -------
+    Two arrays ``(y, x, 9)``: the test, and flat indices into ``domain.fine``.
+    """
+    fine = GeoBox(
+        (geobox.shape.y * _SUBPIXELS, geobox.shape.x * _SUBPIXELS),
+        geobox.affine * Affine.scale(1 / _SUBPIXELS),
+        geobox.crs,
+    )
+    x, y = _centres(fine)
+    to_ease = Transformer.from_crs(str(geobox.crs), "EPSG:6933", always_xy=True)
+    ease_x, ease_y = to_ease.transform(*np.meshgrid(x, y))
+    inverse = ~domain.fine.affine
+    column = np.floor(inverse.a * np.asarray(ease_x) + inverse.c).astype(np.int64)
+    row = np.floor(inverse.e * np.asarray(ease_y) + inverse.f).astype(np.int64)
+    height, width = domain.shape
+    edge = (height - domain.area.shape.y) // 2 - _RIM
+    inside = (row >= edge) & (row < height - edge) & (column >= edge) & (column < width - edge)
+    index = np.where(inside, row * width + column, 0)
+    return _by_pixel(inside, geobox), _by_pixel(index, geobox)
+
+
+def _centres(geobox: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x, y = _edges(geobox)
+    return (x[1:] + x[:-1]) / 2, (y[1:] + y[:-1]) / 2
+
+
+def _by_pixel[T: np.generic](points: NDArray[T], geobox: GeoBox) -> NDArray[T]:
+    """Regroup a ``(3 y, 3 x)`` array as ``(y, x, 9)``."""
+    height, width = geobox.shape.y, geobox.shape.x
+    blocks = points.reshape(height, _SUBPIXELS, width, _SUBPIXELS)
+    return blocks.transpose(0, 2, 1, 3).reshape(height, width, _SUBPIXELS**2)

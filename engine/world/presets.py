@@ -1,0 +1,80 @@
+"""Presets: which window, which months, how hard."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from engine.errors import InputError
+from engine.months import Month, month_range
+
+
+class Window(BaseModel):
+    """Cells of EASE-Grid 2.0 M09."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    row: int = Field(ge=0)
+    column: int = Field(ge=0)
+    height: int = Field(gt=0)
+    width: int = Field(gt=0)
+
+
+class Preset(BaseModel):
+    """Everything that, with a seed, makes a world."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    title: str
+    window: Window
+    first: str
+    """First month, YYYY-MM."""
+    last: str
+    """Last month, YYYY-MM."""
+    spin_up_days: int = Field(default=240, ge=30)
+    """Days simulated before the first month."""
+    smap_errors: Literal["realistic", "good"] = "realistic"
+    """Size of SMAP's errors: ``realistic`` (0.018 static, 0.010 monthly) or ``good``."""
+    smap_smoothing: bool = False
+    """Smooth SMAP over 3 × 3 cells before its errors, as its real resolution would."""
+    sif_stress: float = Field(default=0.55, ge=0, le=1)
+    """How much of its SIF a fully stressed canopy loses at once; 0 is the negative control."""
+    sif_format: Literal["netcdf", "geotiff"] = "netcdf"
+
+    @field_validator("first", "last")
+    @classmethod
+    def _is_month(cls, text: str) -> str:
+        return str(Month.parse(text))
+
+    @property
+    def months(self) -> tuple[Month, ...]:
+        """Every month of the archive, in order."""
+        return month_range(Month.parse(self.first), Month.parse(self.last))
+
+
+def preset_names() -> tuple[str, ...]:
+    """Return the names of the presets that ship.
+
+    >>> preset_names()
+    ('small', 'tiny')
+    """
+    files = resources.files("engine.world").joinpath("presets").iterdir()
+    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
+
+
+def load_preset(name: str) -> Preset:
+    """Read a preset that ships with the package.
+
+    Raises
+    ------
+    InputError
+        Where there is none of that name.
+    """
+    if name not in preset_names():
+        raise InputError("preset", repr(name), ", ".join(preset_names()))
+    text = resources.files("engine.world").joinpath("presets", f"{name}.toml").read_text("utf-8")
+    return Preset.model_validate(tomllib.loads(text))
