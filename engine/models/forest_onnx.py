@@ -117,7 +117,7 @@ def forest_to_onnx(
 def floor_to_float32(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the largest float32 not above each threshold.
 
-    >>> bool(floor_to_float32(np.array([0.1]))[0] <= 0.1 < np.float32(0.1))
+    >>> float(floor_to_float32(np.array([0.1]))[0]) <= 0.1 < float(np.float32(0.1))
     True
     """
     nearest = thresholds.astype(np.float32)
