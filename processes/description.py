@@ -46,7 +46,8 @@ def inline_references(
         target = inline(dict(definitions[reference.rpartition("/")[2]]))
         return {**target, **own} if isinstance(target, dict) else target
 
-    return {key: inline(value) for key, value in schema.items()}
+    inlined = inline(dict(schema))
+    return inlined if isinstance(inlined, dict) else {}
 
 
 def _describe_input(schema: dict[str, JsonValue], required: bool) -> dict[str, JsonValue]:

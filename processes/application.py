@@ -1,0 +1,114 @@
+"""The one ASGI application: processes and jobs, published files, pygeoapi behind them."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse, RedirectResponse
+from starlette.routing import BaseRoute, Mount, Route
+
+from engine.errors import VadoseError
+from processes.catalog_files import EXPOSED_HEADERS, CatalogFiles
+from processes.jobs.model import JobFilter
+from processes.jobs.runner import ProcessRunner
+from processes.jobs.store import SqlJobStore
+from processes.landing import landing_page, load_pygeoapi
+from processes.problems import answer_error
+from processes.routes import Service, routes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from processes.jobs.runner import Runner
+    from processes.settings import Settings
+
+
+def create_application(settings: Settings, runner: Runner | None = None) -> Starlette:
+    """Build the application.
+
+    Parameters
+    ----------
+    settings
+        Where things lie, and limits.
+    runner
+        Who runs the jobs; by default each in a child process.
+    """
+    store = SqlJobStore.open(settings.job_database)
+    runner = runner or ProcessRunner(store, settings.environment(), at_once=settings.jobs_at_once)
+
+    @asynccontextmanager
+    async def lifespan(_application: Starlette) -> AsyncIterator[None]:
+        runner.start()
+        try:
+            yield
+        finally:
+            runner.stop()
+            store.close()
+
+    application = Starlette(
+        routes=[*_own_routes(settings), Mount("/", load_pygeoapi(settings))],
+        middleware=[_cross_origin()],
+        exception_handlers={
+            VadoseError: answer_error,
+            HTTPException: answer_error,
+            Exception: answer_error,
+        },
+        lifespan=lifespan,
+    )
+    application.state.service = Service(settings, store, runner)
+    return application
+
+
+async def health(request: Request) -> Response:
+    """Answer that the service is up and its jobs can be read."""
+    service: Service = request.app.state.service
+    service.store.find(JobFilter(limit=1))
+    return JSONResponse({"status": "ok", "version": version("vadose")})
+
+
+async def catalog_root(request: Request) -> Response:
+    """Send a reader of the folder to the catalogue's own document."""
+    return RedirectResponse(f"{request.app.state.service.base(request)}/catalog/catalog.json")
+
+
+def _own_routes(settings: Settings) -> list[BaseRoute]:
+    return [
+        Route("/", landing_page),
+        Route("/health", health),
+        *routes(),
+        Route("/jobs/{job_id}/files/{path:path}", job_file),
+        Route("/catalog/", catalog_root),
+        Mount("/catalog", CatalogFiles(settings.catalog_folder)),
+        Mount("/models", CatalogFiles(settings.model_folder, items=False)),
+    ]
+
+
+async def job_file(request: Request) -> Response:
+    """Answer with a file of maps that stayed with their job."""
+    service: Service = request.app.state.service
+    job = service.store.get(request.path_params["job_id"])
+    folder = service.settings.work_folder / job.id / "catalog"
+    if not folder.is_dir():
+        raise HTTPException(404)
+    return await CatalogFiles(folder).get_response(request.path_params["path"], request.scope)
+
+
+def _cross_origin() -> Middleware:
+    """Let scripts of any origin read; ranges included."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD", "POST", "DELETE", "OPTIONS"],
+        allow_headers=["*"],
+        expose_headers=list(EXPOSED_HEADERS),
+        max_age=86400,
+    )

@@ -1,0 +1,89 @@
+"""Serve published files: byte ranges, entity tags, right media types, nothing hidden."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+if TYPE_CHECKING:
+    import os
+
+    from starlette.responses import Response
+    from starlette.types import Scope
+
+COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+_MEDIA_TYPES = {
+    ".tif": COG,
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".json": "application/json",
+    ".geojson": "application/geo+json",
+    ".onnx": "application/octet-stream",
+    ".xml": "application/xml",
+}
+_NOT_ITEMS = ("catalog.json", "collection.json")
+_IMMUTABLE = frozenset({".tif", ".png", ".jpg", ".onnx"})
+
+EXPOSED_HEADERS = (
+    "Accept-Ranges",
+    "Content-Length",
+    "Content-Range",
+    "ETag",
+    "Last-Modified",
+    "Link",
+    "Location",
+)
+"""Headers that scripts of other origins may read."""
+
+
+class CatalogFiles(StaticFiles):
+    """The files below one folder.
+
+    Files that are immutable by name may be kept by caches for a year, JSON for a minute. Names
+    that begin with a dot are files that are being written; they do not exist for readers.
+
+    Parameters
+    ----------
+    folder
+        The root, which no path leaves.
+    items
+        Whether JSON files other than ``catalog.json`` and ``collection.json`` are GeoJSON.
+    """
+
+    def __init__(self, folder: Path, *, items: bool = True) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(directory=folder)
+        self._items = items
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Answer a request for one file."""
+        if any(part.startswith(".") for part in PurePosixPath(path).parts):
+            raise HTTPException(404)
+        return await super().get_response(path, scope)
+
+    def file_response(
+        self,
+        full_path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        """Answer with a file, or that it has not changed."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        path = Path(full_path)
+        lasting = path.suffix.lower() in _IMMUTABLE
+        response.headers["Cache-Control"] = (
+            "public, max-age=31536000, immutable" if lasting else "public, max-age=60"
+        )
+        if response.status_code != 304:
+            response.headers["Content-Type"] = self._media_type(path)
+        return response
+
+    def _media_type(self, path: Path) -> str:
+        suffix = path.suffix.lower()
+        if self._items and suffix == ".json" and path.name not in _NOT_ITEMS:
+            return "application/geo+json"
+        return _MEDIA_TYPES.get(suffix, "application/octet-stream")

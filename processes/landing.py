@@ -1,0 +1,90 @@
+"""pygeoapi behind our routes: its landing page, conformance, OpenAPI and HTML."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from starlette.responses import JSONResponse
+
+from engine.errors import InputError
+from engine.files import atomic_path
+from processes.status import link
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from processes.settings import Settings
+
+
+def public_address(settings: Settings) -> str:
+    """Return the address that clients use, without a slash at its end."""
+    return str(settings.url or f"http://{settings.host}:{settings.port}").rstrip("/")
+
+
+def load_pygeoapi(settings: Settings) -> Starlette:
+    """Return pygeoapi's own Starlette application, configured.
+
+    Notes
+    -----
+    pygeoapi reads its configuration from files that two environment variables name, once, when
+    its application module is imported; so the files are written and the variables set here. One
+    process has one pygeoapi: a second call returns the first application.
+    """
+    from pygeoapi.openapi import get_oas  # noqa: PLC0415  (its import takes seconds)
+
+    configuration = _configuration(settings)
+    folder = settings.work_folder / "pygeoapi"
+    files = {
+        "PYGEOAPI_CONFIG": (folder / "config.yml", configuration),
+        "PYGEOAPI_OPENAPI": (folder / "openapi.yml", get_oas(configuration)),
+    }
+    for variable, (path, content) in files.items():
+        with atomic_path(path) as temporary:
+            temporary.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        os.environ[variable] = str(path.absolute())
+    application: Starlette = importlib.import_module("pygeoapi.starlette_app").APP
+    return application
+
+
+async def landing_page(request: Request) -> Response:
+    """Answer with pygeoapi's landing page; its JSON also links the catalogue."""
+    from pygeoapi import starlette_app  # noqa: PLC0415  (configured by now)
+
+    response: Response = await starlette_app.landing_page(request)
+    if not response.headers.get("content-type", "").startswith("application/json"):
+        return response
+    base = request.app.state.service.base(request)
+    page = json.loads(bytes(response.body))
+    page["links"] += [
+        link(f"{base}/catalog/catalog.json", "child", "STAC catalogue of the maps"),
+        link(f"{base}/health", "status", "Health of the service"),
+    ]
+    return JSONResponse(page)
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    """Read the configuration and fill in what the settings say."""
+    from pygeoapi.config import validate_config  # noqa: PLC0415
+    from pygeoapi.util import yaml_load  # noqa: PLC0415
+
+    path = settings.pygeoapi_config
+    try:
+        with path.open(encoding="utf-8") as stream:
+            configuration: dict[str, Any] = yaml_load(stream)
+    except OSError:
+        raise InputError("VADOSE_PYGEOAPI_CONFIG", f"{path} cannot be read", "a file") from None
+    server = configuration["server"]
+    server["url"] = public_address(settings)
+    server["bind"] = {"host": settings.host, "port": settings.port}
+    server["manager"] |= {
+        "connection": str(settings.job_database.absolute()),
+        "output_dir": str(settings.work_folder.absolute()),
+    }
+    validate_config(configuration)
+    return configuration

@@ -1,0 +1,78 @@
+"""From errors to HTTP: the one table, and RFC 7807 bodies."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from processes.errors import (
+    InvalidInputsError,
+    InvalidRequestError,
+    NoResultsError,
+    NoSuchJobError,
+    NoSuchProcessError,
+    QueueFullError,
+    RequestTooLargeError,
+    ResultsNotReadyError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from engine.errors import VadoseError
+
+LOGGER = logging.getLogger(__name__)
+
+_OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
+_PLAIN = "about:blank"
+
+_TABLE: Mapping[type[VadoseError], tuple[HTTPStatus, str, str]] = {
+    InvalidInputsError: (HTTPStatus.BAD_REQUEST, _PLAIN, "Invalid inputs"),
+    InvalidRequestError: (HTTPStatus.BAD_REQUEST, _PLAIN, "Invalid request"),
+    RequestTooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _PLAIN, "Request too large"),
+    NoSuchProcessError: (HTTPStatus.NOT_FOUND, f"{_OGC}/no-such-process", "No such process"),
+    NoSuchJobError: (HTTPStatus.NOT_FOUND, f"{_OGC}/no-such-job", "No such job"),
+    ResultsNotReadyError: (HTTPStatus.NOT_FOUND, f"{_OGC}/result-not-ready", "Results not ready"),
+    QueueFullError: (HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, "Queue full"),
+}
+"""Status, type and title of every error that may reach a client over HTTP."""
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    """Answer a request that ended in an error.
+
+    Execution requests get ``application/json``, as the OGC test suite demands, all others
+    ``application/problem+json``. What we do not know is logged, and the client sees no internals.
+    """
+    status, kind, title, detail = _explain(error)
+    if not isinstance(error, (*_TABLE, NoResultsError, HTTPException)):
+        LOGGER.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    on_execution = request.url.path.endswith("/execution")
+    return JSONResponse(
+        {"type": kind, "title": title, "status": int(status), "detail": detail},
+        status_code=status,
+        headers=dict(getattr(error, "headers", None) or {}),
+        media_type="application/json" if on_execution else "application/problem+json",
+    )
+
+
+def _explain(error: Exception) -> tuple[HTTPStatus, str, str, str]:
+    for known, (status, kind, title) in _TABLE.items():
+        if isinstance(error, known):
+            return status, kind, title, str(error)
+    if isinstance(error, NoResultsError):
+        status = HTTPStatus.BAD_REQUEST if error.by_client else HTTPStatus.INTERNAL_SERVER_ERROR
+        status = HTTPStatus.GONE if error.status == "dismissed" else status
+        return status, _PLAIN, "Job without results", str(error)
+    if isinstance(error, HTTPException):
+        status = HTTPStatus(error.status_code)
+        return status, _PLAIN, status.phrase, error.detail
+    internal = HTTPStatus.INTERNAL_SERVER_ERROR
+    return internal, _PLAIN, internal.phrase, "the service failed; its log says why"

@@ -1,0 +1,96 @@
+"""What a run leaves, and how it is written for a reader at some address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from posixpath import dirname, normpath
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pydantic import JsonValue
+
+    type Document = Mapping[str, JsonValue]
+
+from processes.definitions import PROCESSES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """Outputs of a reconstruction; every ``href`` is relative to the service's address."""
+
+    items: Document
+    """STAC items as a GeoJSON FeatureCollection."""
+    model: Document
+    """Card of the model, and where its file is."""
+    report: Document
+    """Scores, months and omissions."""
+
+    def outputs(self) -> dict[str, JsonValue]:
+        """Return the outputs by identifier."""
+        return {
+            "items": dict(self.items),
+            "model": dict(self.model),
+            "report": dict(self.report),
+        }
+
+
+def item_collection(items: Sequence[tuple[str, Document]]) -> dict[str, JsonValue]:
+    """Return items as a FeatureCollection whose hrefs are relative to the service.
+
+    Parameters
+    ----------
+    items
+        Path of each item below the service's address, and the item with hrefs relative to it.
+    """
+    features = [map_hrefs(dict(item), partial(_below, dirname(path))) for path, item in items]
+    return {"type": "FeatureCollection", "features": features}
+
+
+def address(outputs: Document, locate: Callable[[str], str]) -> dict[str, JsonValue]:
+    """Return outputs whose service-relative hrefs have become absolute."""
+    located = map_hrefs(dict(outputs), lambda href: href if _absolute(href) else locate(href))
+    return located if isinstance(located, dict) else {}
+
+
+def results_document(process_id: str, outputs: Document, wanted: Sequence[str]) -> Document:
+    """Return the results as OGC API - Processes 1.0 writes them: qualified values by output.
+
+    Parameters
+    ----------
+    process_id
+        The process, which knows the media types.
+    outputs
+        Values by output.
+    wanted
+        Outputs to show; none means all.
+    """
+    described = PROCESSES[process_id].outputs
+    return {
+        name: {"mediaType": described[name].media_type, "value": value}
+        for name, value in outputs.items()
+        if not wanted or name in wanted
+    }
+
+
+def map_hrefs(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
+    """Return a document in which every ``href`` has been changed."""
+    if isinstance(value, list):
+        return [map_hrefs(item, change) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: change(item) if key == "href" and isinstance(item, str) else map_hrefs(item, change)
+        for key, item in value.items()
+    }
+
+
+def _below(folder: str, href: str) -> str:
+    return href if _absolute(href) else normpath(f"{folder}/{href}")
+
+
+def _absolute(href: str) -> bool:
+    return bool(urlsplit(href).scheme) or href.startswith("/")

@@ -1,0 +1,81 @@
+"""Jobs and processes as OGC API - Processes 1.0 writes them; no member is ever null."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from processes.jobs.model import JobStatus
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pydantic import JsonValue
+
+    from processes.definitions import Process
+    from processes.jobs.model import Job
+
+_REL = "http://www.opengis.net/def/rel/ogc/1.0"
+JSON_TYPE = "application/json"
+
+
+def link(href: str, rel: str, title: str, media_type: str = JSON_TYPE) -> dict[str, JsonValue]:
+    """Return one link."""
+    return {"href": href, "rel": rel, "type": media_type, "title": title}
+
+
+def status_info(job: Job, base: str) -> dict[str, JsonValue]:
+    """Return a job as a statusInfo document.
+
+    Parameters
+    ----------
+    job
+        The job.
+    base
+        Address of the service, without a slash at its end.
+    """
+    times = {"created": job.created, "started": job.started, "finished": job.finished}
+    return {
+        "jobID": job.id,
+        "processID": job.process_id,
+        "type": "process",
+        "status": str(job.status),
+        "message": job.message,
+        "progress": job.progress,
+        **{name: _rfc3339(time) for name, time in times.items() if time is not None},
+        "updated": _rfc3339(job.updated),
+        "links": _job_links(job, base),
+    }
+
+
+def process_summary(process: Process, base: str) -> dict[str, JsonValue]:
+    """Return a process as a member of the process list."""
+    address = f"{base}/processes/{process.id}"
+    links: list[JsonValue] = [link(address, "self", "Process description")]
+    return process.summarise() | {"links": links}
+
+
+def process_description(process: Process, base: str) -> dict[str, JsonValue]:
+    """Return the whole description of a process."""
+    address = f"{base}/processes/{process.id}"
+    links: list[JsonValue] = [
+        link(address, "self", "This document"),
+        link(f"{address}/execution", f"{_REL}/execute", "Execute"),
+        link(f"{base}/jobs?processID={process.id}", f"{_REL}/job-list", "Jobs of this process"),
+    ]
+    return process.describe() | {"links": links}
+
+
+def _job_links(job: Job, base: str) -> list[JsonValue]:
+    address = f"{base}/jobs/{job.id}"
+    links: list[JsonValue] = [
+        link(address, "self", "This document"),
+        link(address, "monitor", "Status of the job"),
+        link(f"{base}/jobs", "up", "All jobs"),
+    ]
+    if job.status is JobStatus.SUCCESSFUL:
+        links.append(link(f"{address}/results", f"{_REL}/results", "Results of the job"))
+    return links
+
+
+def _rfc3339(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

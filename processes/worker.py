@@ -1,0 +1,103 @@
+"""The child process of one job: ``python -m processes.worker JOB ATTEMPT``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from engine.errors import InputError, MissingDataError, VadoseError
+from processes.definitions import find_process
+from processes.errors import DismissedError, InvalidInputsError
+from processes.inputs import read_inputs
+from processes.jobs.store import SqlJobStore
+from processes.logs import configure_logging
+from processes.settings import Settings
+
+if TYPE_CHECKING:
+    from engine.progress import Progress
+    from processes.jobs.store import JobStore
+    from processes.run import Run
+
+LOGGER = logging.getLogger(__name__)
+
+REPORT_SECONDS = 0.5
+"""Least time between two reports of the same step."""
+INTERNAL = "the service failed while it worked on the job; its log says why"
+_BY_CLIENT = (InputError, InvalidInputsError, MissingDataError)
+
+
+def main(job_id: str, attempt: int) -> int:
+    """Run one attempt of a job; return the exit code."""
+    settings = Settings.load()
+    configure_logging(settings.log_level, job_id)
+    _end_with_parent()
+    store = SqlJobStore.open(settings.job_database)
+    try:
+        # Imported here: the science takes seconds to load, and its failure is the job's.
+        from processes.run import run_process  # noqa: PLC0415
+
+        return execute(store, settings, job_id, attempt, run_process)
+    finally:
+        store.close()
+
+
+def execute(store: JobStore, settings: Settings, job_id: str, attempt: int, run: Run) -> int:
+    """Run one attempt and write down how it ended.
+
+    Returns
+    -------
+    int
+        0 where the end is written down, whatever it was.
+    """
+    job = store.get(job_id)
+    progress = reporter(store, job_id, attempt)
+    try:
+        inputs = read_inputs(find_process(job.process_id).inputs, dict(job.inputs))
+        results = run(job.process_id, inputs, settings, job_id, progress)
+    except DismissedError:
+        LOGGER.info("dismissed")
+    except VadoseError as error:
+        LOGGER.warning("failed: %s", error)
+        store.fail(job_id, attempt, str(error), by_client=isinstance(error, _BY_CLIENT))
+    except Exception:
+        LOGGER.exception("failed")
+        store.fail(job_id, attempt, INTERNAL)
+    else:
+        store.succeed(job_id, attempt, results.outputs())
+    return 0
+
+
+def reporter(store: JobStore, job_id: str, attempt: int) -> Progress:
+    """Return a receiver of progress that writes to the store, and ends what is unwanted."""
+    last_message, last_time = "", 0.0
+
+    def report(fraction: float, message: str) -> None:
+        nonlocal last_message, last_time
+        now = time.monotonic()
+        if message == last_message and now - last_time < REPORT_SECONDS:
+            return
+        last_message, last_time = message, now
+        if not store.report(job_id, attempt, int(100 * min(max(fraction, 0.0), 1.0)), message):
+            raise DismissedError(job_id)
+
+    return report
+
+
+def _end_with_parent() -> None:
+    """End this group when the service does: then the pipe at our standard input closes."""
+
+    def watch() -> None:
+        while os.read(sys.stdin.fileno(), 1):
+            pass
+        os.killpg(os.getpgid(0), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))
