@@ -1,0 +1,109 @@
+"""NetCDF on regular longitude and latitude, classic or NetCDF-4, latitude in either order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from engine.errors import GranuleError
+from engine.products.physical import (
+    Said,
+    blank_error,
+    field_of,
+    is_blank,
+    number_of,
+    numbers_of,
+    text_of,
+)
+from engine.products.sources import centred_grid, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from odc.geo.geobox import GeoBox
+
+    from engine.granules import Field, Granule
+    from engine.products.spec import ProductSpec, VariableSpec
+
+LONGITUDE = ("lon", "longitude", "x")
+LATITUDE = ("lat", "latitude", "y")
+
+_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, IndexError)
+
+
+def decode_netcdf_lonlat(
+    granule: Granule, spec: ProductSpec, variables: Sequence[VariableSpec], area: GeoBox
+) -> Mapping[str, Field]:
+    """Read the cells of a longitude-latitude NetCDF file that cover an area."""
+    path = granule.path
+    with reading(path, f"{spec.id} as NetCDF", *_ERRORS), _opened(path) as file:
+        fields = {}
+        for variable in variables:
+            field = _field(file, path, spec, variable, area)
+            if field is None:
+                return {}
+            fields[variable.name] = field
+        return fields
+
+
+def _field(
+    file: xr.Dataset, path: Path, spec: ProductSpec, variable: VariableSpec, area: GeoBox
+) -> Field | None:
+    array = _plane(_find(file, path, variable), path)
+    y, x = (array[name].values for name in array.dims)
+    if x.size and x.max() > 180.5:
+        raise GranuleError(path, "longitude runs beyond 180", "longitude from -180 to 180")
+    source = centred_grid(path, x, y, "EPSG:4326", pixel=spec.grid.pixel, origin=spec.grid.origin)
+    window = source.window(area)
+    if window is None:
+        return None
+    said = _said(array)
+    stored = window.read(array)
+    if (
+        variable.gap_free
+        and is_blank(stored, variable, said)
+        and is_blank(array.values, variable, said)
+    ):
+        raise blank_error(path, variable)
+    return field_of(path, variable, said, stored, geobox=window.geobox)
+
+
+def _find(file: xr.Dataset, path: Path, variable: VariableSpec) -> xr.DataArray:
+    for name in variable.source:
+        if name in file.data_vars:
+            return file[name]
+    raise GranuleError(path, "the variable is missing", " or ".join(variable.source))
+
+
+def _plane(array: xr.DataArray, path: Path) -> xr.DataArray:
+    """Return the array as ``(latitude, longitude)``, without dimensions of length 1."""
+    x = next((name for name in LONGITUDE if name in array.coords), None)
+    y = next((name for name in LATITUDE if name in array.coords), None)
+    others = {name: 0 for name in array.dims if name not in (x, y)}
+    if x not in array.dims or y not in array.dims or any(array.sizes[name] > 1 for name in others):
+        shape = ", ".join(f"{name} {size}" for name, size in array.sizes.items())
+        raise GranuleError(
+            path,
+            f"{array.name} has the dimensions {shape}",
+            "latitude and longitude with coordinates",
+        )
+    return array.isel(others, drop=True).transpose(y, x)
+
+
+def _said(array: xr.DataArray) -> Said:
+    attributes: Mapping[str, Any] = array.attrs
+    return Said(
+        units=text_of(attributes.get("units")),
+        scale=number_of(attributes.get("scale_factor")),
+        offset=number_of(attributes.get("add_offset")),
+        fill=numbers_of(attributes.get(name) for name in ("_FillValue", "missing_value")),
+    )
+
+
+def _opened(path: Path) -> xr.Dataset:
+    """Open without decoding: fill and scale are the spec's business."""
+    with path.open("rb") as file:
+        classic = file.read(3) == b"CDF"
+    return xr.open_dataset(path, engine="scipy" if classic else "h5netcdf", decode_cf=False)

@@ -1,0 +1,190 @@
+"""What a product is called, how its files are named, and how its numbers are read."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache, cached_property
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+type Span = Literal["day", "8-day", "static"]
+"""The days that one file stands for."""
+
+type Format = Literal["hdf5-ease2", "hdf4-eos", "geotiff", "netcdf-lonlat"]
+"""Names of the decoders."""
+
+
+class Frozen(BaseModel):
+    """A value that people write in a file: unknown keys are refused, nothing changes later."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BitRule(Frozen):
+    """Weights of the values of some bits of a quality number."""
+
+    bits: tuple[Annotated[int, Field(ge=0, le=15)], Annotated[int, Field(ge=0, le=15)]]
+    """First and last bit, both included; bit 0 is the lowest."""
+    weights: dict[int, Annotated[float, Field(ge=0, le=1)]]
+    """Weight of each value of these bits; a value not listed weighs nothing."""
+
+
+class Quality(Frozen):
+    """A quality layer beside a variable, and what its numbers are worth."""
+
+    source: str
+    """Name in the file."""
+    rules: tuple[BitRule, ...]
+    """The weight of a pixel is the product over the rules."""
+
+    @cached_property
+    def table(self) -> NDArray[np.float32]:
+        """Weight of every possible quality number, ``(256,)`` or ``(65536,)``."""
+        wide = any(rule.bits[1] > 7 for rule in self.rules)
+        numbers = np.arange(65536 if wide else 256)
+        table = np.ones(numbers.size, np.float32)
+        for rule in self.rules:
+            first, last = rule.bits
+            values = (numbers >> first) & ((1 << (last - first + 1)) - 1)
+            weights = np.zeros(1 << (last - first + 1), np.float32)
+            for value, weight in rule.weights.items():
+                weights[value] = weight
+            table *= weights[values]
+        return table
+
+
+class VariableSpec(Frozen):
+    """One variable: our name, theirs, and the way from stored to physical numbers."""
+
+    name: str
+    """Our name."""
+    units: str
+    """UDUNITS text of the physical values."""
+    long_name: str = ""
+    """One line for people."""
+    source: tuple[str, ...] = ()
+    """Names in the file, tried in order; not used by GeoTIFF."""
+    band: int = 1
+    """Band of a GeoTIFF, from 1."""
+    source_units: tuple[str, ...] = ()
+    """Units texts accepted in the file; a file without one passes. Empty accepts all."""
+    scale: float | None = None
+    """Factor from stored to physical numbers; None takes the file's own (1 where it has none)."""
+    offset: float | None = None
+    """Added after scaling; None takes the file's own (0 where it has none)."""
+    scale_attribute: Literal["multiply", "divide"] = "multiply"
+    """What the file's ``scale_factor`` means; MOD13 writes 10000 and means: divide."""
+    fill: tuple[float, ...] = ()
+    """Stored numbers that mean missing, beside the file's own fill value."""
+    valid: tuple[float, float] | None = None
+    """Least and greatest valid number, both included."""
+    valid_of: Literal["stored", "physical"] = "stored"
+    """Whether ``valid`` is about stored or physical numbers."""
+    quality: Quality | None = None
+    """Quality layer; None weighs every valid pixel 1."""
+    gap_free: bool = False
+    """Whether a file without one valid value must be a broken one."""
+
+
+class GridSpec(Frozen):
+    """What is known of a product's grid beforehand; files are checked against it."""
+
+    name: str | None = None
+    """HDF-EOS grid name."""
+    tile_pixels: int | None = None
+    """Pixels along a side of a whole sinusoidal tile."""
+    pixel: float | None = None
+    """Pixel size in degrees."""
+    origin: tuple[float, float] | None = None
+    """Longitude and latitude of any corner of the lattice."""
+
+
+class ProductSpec(Frozen):
+    """A source product."""
+
+    id: str
+    """Short name, such as ``MOD11A2``."""
+    title: str
+    """Full name."""
+    doi: str
+    """DOI of the data, or of the paper that describes them."""
+    licence: str
+    """Terms of use, one line."""
+    citation: str
+    """How to cite it."""
+    file_pattern: str
+    """Regular expression of the whole file name, with named groups for date, tile, version."""
+    variants: tuple[str, ...] = ()
+    """Variants that the pattern may name, the preferred one first."""
+    period: Span
+    """Days that one file stands for."""
+    files_per_day: int = 1
+    """Files of one day."""
+    formats: dict[str, Format]
+    """Decoder by file suffix; where two files hold the same, the earlier suffix wins."""
+    grid: GridSpec = GridSpec()
+    """Facts of its grid."""
+    variables: tuple[VariableSpec, ...]
+    """What is read."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_defaults(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Give every variable the table ``variable_defaults``."""
+        data = dict(data)
+        defaults = data.pop("variable_defaults", None)
+        if defaults:
+            data["variables"] = [{**defaults, **variable} for variable in data["variables"]]
+        return data
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a spec from a TOML file."""
+        return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The compiled file pattern."""
+        return re.compile(self.file_pattern)
+
+    def select(self, names: Sequence[str] | None) -> tuple[VariableSpec, ...]:
+        """Return the variables of some names, in their order; None returns all."""
+        if names is None:
+            return self.variables
+        known = {variable.name: variable for variable in self.variables}
+        for name in names:
+            if name not in known:
+                raise InputError("variable", f"{self.id} has no {name!r}", ", ".join(known))
+        return tuple(known[name] for name in names)
+
+
+@cache
+def load_specs() -> Mapping[str, ProductSpec]:
+    """Return every product that vadose knows, by identifier.
+
+    >>> load_specs()["MOD11A2"].period
+    '8-day'
+    """
+    with resources.as_file(resources.files("engine.products") / "specs") as folder:
+        specs = [ProductSpec.read(path) for path in sorted(Path(folder).glob("*.toml"))]
+    return {spec.id: spec for spec in specs}
+
+
+def spec_of(product: str) -> ProductSpec:
+    """Return the spec of a product, or say which products there are."""
+    specs = load_specs()
+    if product not in specs:
+        raise InputError("product", repr(product), ", ".join(specs))
+    return specs[product]
