@@ -46,15 +46,15 @@ class Cadence:
         >>> from datetime import date
         >>> from engine.months import Period
         >>> Cadence.of(Period(date(2019, 1, d), date(2019, 1, d + 1)) for d in (1, 9, 17))
-        Cadence(length=1, spacing=8)
+        Cadence(length=1.0, spacing=8.0)
         """
         distinct = sorted(set(periods))
         if not distinct:
             raise ValueError("a cadence needs at least one period")
-        length = median(period.days for period in distinct)
+        length = float(median(period.days for period in distinct))
         starts = sorted({period.start for period in distinct})
         gaps = [(later - earlier).days for earlier, later in pairwise(starts)]
-        return cls(length=length, spacing=median(gaps) if gaps else length)
+        return cls(length=length, spacing=float(median(gaps)) if gaps else length)
 
     def expected(self, span: Period) -> float:
         """Return the days of weight that a gap-free series brings to a span."""
