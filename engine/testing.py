@@ -14,6 +14,7 @@ from engine.models.card import CardRegion, CardTarget
 from engine.models.table import Table, Variable
 from engine.models.training import Task
 from engine.months import Month, month_range
+from engine.world import World, build_world
 
 
 def shared_path(*parts: str) -> Path:
@@ -26,6 +27,17 @@ def shared_path(*parts: str) -> Path:
     if not path.exists():
         pytest.skip(f"reference material {'/'.join(parts)} is not at VADOSE_SHARED")
     return path
+
+
+# Worlds
+
+
+def tiny_world_in(folder: Path) -> World:
+    """Build the ``tiny`` world with seed 7 below a folder (some seconds) and return it.
+
+    Tests take it from the session fixture ``tiny_world`` and never write into it.
+    """
+    return build_world("tiny", 7, folder / "tiny-world")
 
 
 # Models

@@ -76,9 +76,9 @@ def initial_water(soil: Soil, saturation: float = 0.6) -> Water:
     return Water(surface=content, root=content.copy())
 
 
-def step(water: Water, supply: Array, demand: Array, cover: Array, soil: Soil) -> tuple[
-    Water, Fluxes
-]:
+def step(
+    water: Water, supply: Array, demand: Array, cover: Array, soil: Soil
+) -> tuple[Water, Fluxes]:
     """Advance the buckets by one day.
 
     Fluxes are limited to what a layer has and can take, so the balance closes exactly:

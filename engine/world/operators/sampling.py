@@ -137,7 +137,7 @@ class SinusoidalSampler:
         return np.where(self.seen, values, np.float32(np.nan))
 
     def nearest(self, fine: NDArray[np.integer]) -> NDArray[np.integer]:
-        """Return the 1 km value under each pixel's first sample point; 0 outside the area."""
+        """Return the value of the first 1 km cell under each pixel; 0 outside the area."""
         starts = np.minimum(self.shares.indptr[:-1], max(self.shares.indices.size - 1, 0))
         values = fine.ravel()[self.shares.indices[starts]].reshape(self.seen.shape)
         return np.where(self.seen, values, 0).astype(fine.dtype)
@@ -160,9 +160,7 @@ def _lattice_edges(lattice: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.flo
     return np.asarray(x), np.asarray(y)
 
 
-def _subpixel_cells(
-    geobox: GeoBox, domain: Domain
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def _subpixel_cells(geobox: GeoBox, domain: Domain) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Return whether each sample point lies in the area and its rim, and its 1 km cell.
 
     Returns

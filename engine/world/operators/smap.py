@@ -103,13 +103,13 @@ class Smap:
 
 
 class _CoarseError:
-    """Correlated errors on the whole of Henan, cut to a window.
+    """Correlated errors on Henan and a rim around it, cut to a window.
 
-    They are standardised over the province, so a window may as a whole be biased; that is what
+    They are standardised over it all, so a window may as a whole be biased; that is what
     SMAP's users meet too.
     """
 
-    _PROVINCE = (slice(330, 389), slice(3109, 3178))
+    _PROVINCE = (slice(320, 399), slice(3099, 3188))
 
     def __init__(self, geobox: GeoBox, seed: int) -> None:
         self._seed = seed

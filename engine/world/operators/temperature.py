@@ -68,9 +68,8 @@ class Temperature:
         for half, total in self._sums.items():
             count = self.sampler.nearest(total.count)
             spread, quality = _classify(count)
-            mean = total.values / np.maximum(total.count, 1)
             noise = self.sampler.to_tile(self._field.draw(self._generator)) * NOISE[half]
-            lst = self.sampler.to_tile(_fill_gaps(mean, total.count)) + noise * spread
+            lst = self._pixel_mean(total) + noise * spread
             fields[f"LST_{half}_1km"] = np.where(count > 0, lst, np.nan).astype(np.float32)
             fields[f"QC_{half}"] = quality
             fields[f"{half}_view_time"] = _constant(count, 10.6 if half == "Day" else 22.4)
@@ -81,6 +80,12 @@ class Temperature:
         fields["Emis_31"] = _constant(either, 0.978)
         fields["Emis_32"] = _constant(either, 0.982)
         return fields
+
+    def _pixel_mean(self, total: _ClearSum) -> Array:
+        """Average over the 1 km cells of each pixel that were seen at least once, K."""
+        seen = (total.count > 0).astype(np.float32)
+        mean = total.values / np.maximum(total.count, 1)
+        return self.sampler.to_tile(mean) / np.maximum(self.sampler.to_tile(seen), 1e-3)
 
 
 def day_temperature(day: Day) -> Array:
@@ -130,12 +135,6 @@ def _classify(count: NDArray[np.integer]) -> tuple[Array, Flags]:
         spread[enough] = factor
         quality[enough] = byte
     return spread, quality
-
-
-def _fill_gaps(mean: Array, count: Flags) -> Array:
-    """Put the mean of the seen cells where none was seen, so pixel means never mix in zeros."""
-    seen = count > 0
-    return np.where(seen, mean, mean[seen].mean() if seen.any() else np.float32(0))
 
 
 def _constant(count: NDArray[np.integer], value: float) -> Array:

@@ -1,0 +1,1 @@
+"""Packers of observations into genuine files: one module per format, no science here."""

@@ -1,0 +1,18 @@
+"""Fixtures of all tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.testing import tiny_world_in
+
+if TYPE_CHECKING:
+    from engine.world import World
+
+
+@pytest.fixture(scope="session")
+def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The ``tiny`` synthetic world, built once a session; read only."""
+    return tiny_world_in(tmp_path_factory.mktemp("world"))
