@@ -40,6 +40,9 @@ def inline_references(
         if not isinstance(value, dict):
             return value
         own = {key: inline(item) for key, item in value.items() if key != "$ref"}
+        if "const" in own:
+            # The OGC schemas are OpenAPI 3.0's, which has no const.
+            own["enum"] = [own.pop("const")]
         reference = value.get("$ref")
         if not isinstance(reference, str):
             return own

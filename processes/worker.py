@@ -35,7 +35,7 @@ def main(job_id: str, attempt: int) -> int:
     """Run one attempt of a job; return the exit code."""
     settings = Settings.load()
     configure_logging(settings.log_level, job_id)
-    _end_with_parent()
+    end_with_parent()
     store = SqlJobStore.open(settings.job_database)
     try:
         # Imported here: the science takes seconds to load, and its failure is the job's.
@@ -88,7 +88,7 @@ def reporter(store: JobStore, job_id: str, attempt: int) -> Progress:
     return report
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this group when the service does: then the pipe at our standard input closes."""
 
     def watch() -> None:

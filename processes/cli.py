@@ -1,0 +1,221 @@
+"""The command ``vadose``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from engine.errors import InputError, VadoseError
+from processes.errors import InvalidInputsError, NoSuchProcessError
+from processes.logs import configure_logging
+from processes.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import JsonValue
+
+    from engine.progress import Progress as Receiver
+
+app = typer.Typer(
+    help="SMAP soil moisture at 1 km, monthly, as a service with a catalogue.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+catalog = typer.Typer(help="Look after a catalogue.", no_args_is_help=True)
+app.add_typer(catalog, name="catalog")
+
+_STDERR = Console(stderr=True)
+
+type _Data = Annotated[
+    Path | None, typer.Option(help="Folder of everything vadose writes.", show_default="data")
+]
+type _Archive = Annotated[
+    Path | None, typer.Option(help="Folder of the granules.", show_default="DATA/archive")
+]
+type _Region = Annotated[
+    str | None, typer.Option(help="Region of requests without one.", show_default="henan")
+]
+type _Host = Annotated[
+    str | None, typer.Option(help="Address to listen at.", show_default="127.0.0.1")
+]
+type _Port = Annotated[
+    int | None, typer.Option(help="Port to listen at; 0 takes a free one.", show_default="5000")
+]
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    ] = False,
+) -> None:
+    """Print the version, or leave it to the command."""
+    if show_version:
+        typer.echo(f"vadose {version('vadose')}")
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    *,
+    data: _Data = None,
+    archive: _Archive = None,
+    region: _Region = None,
+    host: _Host = None,
+    port: _Port = None,
+    url: Annotated[str | None, typer.Option(help="Public address of the service.")] = None,
+) -> None:
+    """Start the service."""
+    with _one_line_errors():
+        settings = Settings.load(
+            data=data, archive=archive, region=region, host=host, port=port, url=url
+        )
+        configure_logging(settings.log_level)
+        from processes.serving import serve as serve_until_stopped  # noqa: PLC0415
+
+        serve_until_stopped(settings)
+
+
+@app.command()
+def run(
+    process: Annotated[str, typer.Argument(help="reconstruct-sif or downscale-smap")],
+    inputs: Annotated[str, typer.Argument(help="File of the inputs as JSON, or - for standard in")],
+    data: _Data = None,
+    archive: _Archive = None,
+    region: _Region = None,
+) -> None:
+    """Run a process here and now, without a service; the results go to standard output."""
+    with _one_line_errors():
+        settings = Settings.load(data=data, archive=archive, region=region)
+        configure_logging("WARNING")
+        document = _run(process, _read_inputs(inputs), settings)
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+@app.command()
+def world(
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    preset: Annotated[str, typer.Option(help="Size of the world: tiny or small.")] = "small",
+    seed: Annotated[int, typer.Option(help="Another seed is another world.")] = 7,
+) -> None:
+    """Write a synthetic world: granules in the genuine formats, and the truth they observe."""
+    with _one_line_errors():
+        configure_logging("WARNING")
+        from engine.world import build_world  # noqa: PLC0415
+
+        with _progress_bar(f"world {preset}") as progress:
+            build_world(preset, seed, out, progress=progress)
+        typer.echo(f"the world {preset}, seed {seed}, is in {out}")
+
+
+@app.command()
+def demo(
+    data: Annotated[Path, typer.Option(help="Folder to work in.")] = Path("demo"),
+    stop: Annotated[
+        bool, typer.Option("--exit", help="Stop after the table instead of serving on.")
+    ] = False,
+    port: _Port = None,
+    preset: Annotated[str, typer.Option(help="Size of the world: tiny or small.")] = "small",
+    seed: Annotated[int, typer.Option(help="Another seed is another world.")] = 7,
+) -> None:
+    """Show the main job from end to end on a synthetic world."""
+    with _one_line_errors():
+        configure_logging("WARNING")
+        from processes.demo import Demo  # noqa: PLC0415
+
+        Demo(data=data, preset=preset, seed=seed, port=port, console=Console()).run(stop=stop)
+
+
+@catalog.command()
+def validate(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of catalog.json.", show_default="DATA/catalog"),
+    ] = None,
+) -> None:
+    """Check a catalogue, offline, against STAC core and the extensions it names."""
+    with _one_line_errors():
+        from stac import validate_catalog  # noqa: PLC0415
+
+        root = folder or Settings.load().catalog_folder
+        if not (root / "catalog.json").is_file():
+            raise InputError("folder", f"{root} holds no catalog.json", "a catalogue's folder")
+        problems = validate_catalog(root)
+        for problem in problems:
+            typer.echo(str(problem))
+        if problems:
+            raise typer.Exit(1)
+        typer.echo(f"{root} is valid")
+
+
+def _run(process: str, inputs: JsonValue, settings: Settings) -> JsonValue:
+    from processes.definitions import find_process  # noqa: PLC0415
+    from processes.inputs import read_inputs  # noqa: PLC0415
+    from processes.results import address, results_document  # noqa: PLC0415
+    from processes.run import run_process  # noqa: PLC0415
+
+    checked = read_inputs(find_process(process).inputs, inputs)
+    with _progress_bar(process) as progress:
+        results = run_process(process, checked, settings, str(uuid4()), progress)
+    located = address(results.outputs(), lambda path: _locate(path, settings))
+    return dict(results_document(process, located, ()))
+
+
+def _locate(path: str, settings: Settings) -> str:
+    """Return where a published file is: its address if the service has one, else its path."""
+    if settings.url is not None:
+        return f"{str(settings.url).rstrip('/')}/{path}"
+    kind, _, rest = path.partition("/")
+    if kind == "jobs":
+        run_id, _, rest = rest.removeprefix("/").partition("/files/")
+        return str((settings.work_folder / run_id / "catalog" / rest).absolute())
+    return str((settings.data / kind / rest).absolute())
+
+
+def _read_inputs(name: str) -> JsonValue:
+    """Read inputs as they are, or inside ``{"inputs": …}`` as the service takes them."""
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        document: JsonValue = json.loads(text)
+    except OSError as error:
+        raise InputError("inputs", f"{name}: {error.strerror}", "a file of JSON, or -") from None
+    except ValueError:
+        raise InputError("inputs", f"{name} is no JSON", "a JSON object") from None
+    if isinstance(document, dict) and set(document) == {"inputs"}:
+        return document["inputs"]
+    return document
+
+
+@contextmanager
+def _progress_bar(title: str) -> Iterator[Receiver]:
+    """Give a receiver that moves a bar on standard error."""
+    columns = (TextColumn(title), BarColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, TimeElapsedColumn(), console=_STDERR) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda fraction, message: bar.update(task, completed=fraction, description=message)
+        bar.update(task, completed=1.0, description="done")
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """End with one clear line: code 2 where the input is at fault, 1 where the work failed."""
+    try:
+        yield
+    except VadoseError as error:
+        typer.echo(f"vadose: {error}", err=True)
+        by_user = isinstance(error, InputError | InvalidInputsError | NoSuchProcessError)
+        raise typer.Exit(2 if by_user else 1) from None
+    except KeyboardInterrupt:
+        typer.echo("vadose: stopped", err=True)
+        raise typer.Exit(130) from None

@@ -1,0 +1,100 @@
+"""A service on loopback for the tests of this folder."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import uvicorn
+
+from processes.application import create_application
+from processes.jobs.store import SqlJobStore
+from processes.serving import listen
+from processes.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from processes.jobs.runner import Runner
+
+
+class IdleRunner:
+    """A runner that leaves every job in line, for tests of the routes."""
+
+    def __init__(self) -> None:
+        self.woken = 0
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def wake(self) -> None:
+        """Count."""
+        self.woken += 1
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+
+@contextmanager
+def serving(settings: Settings, runner: Runner | None = None) -> Iterator[httpx.Client]:
+    """Serve in a thread, over real sockets; give a client of it."""
+    with listen("127.0.0.1", 0) as listener:
+        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+        application = create_application(settings, runner)
+        configuration = uvicorn.Config(application, log_config=None, timeout_graceful_shutdown=1)
+        server = uvicorn.Server(configuration)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        address = f"http://127.0.0.1:{settings.port}"
+        try:
+            with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[..., AbstractContextManager[httpx.Client]]:
+    """Give the means to serve some settings."""
+    return serving
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Give settings with an empty data folder."""
+    return Settings.load(data=tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings) -> Iterator[httpx.Client]:
+    """Give a client of a service that runs no job."""
+    with serving(settings, IdleRunner()) as found:
+        yield found
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlJobStore]:
+    """Give an empty store of jobs."""
+    opened = SqlJobStore.open(tmp_path / "jobs.sqlite")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[[Callable[[], bool]], None]:
+    """Give the means to wait until something is so."""
+
+    def wait(condition: Callable[[], bool], seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "it did not come true in time"
+            time.sleep(0.02)
+
+    return wait
