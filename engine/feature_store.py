@@ -13,9 +13,12 @@ import xarray as xr
 from engine.composites import MIN_SUPPORT, Cadence
 from engine.errors import InputError, MissingDataError
 from engine.feature_cache import FeatureCache, digest
-from engine.features import FEATURES, SIF_PREDICTORS
+from engine.features import FEATURES, SIF_PREDICTORS, Feature
+from engine.granules import Granule
 from engine.grids import lonlat
 from engine.months import eight_day_periods
+from engine.own_features import own_exists, own_features, read_own
+from engine.predictors import predictor_path
 from engine.products import decode, load_specs
 from engine.regrid import WeightCache
 from engine.solar import clear_sky_par
@@ -29,9 +32,9 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from engine.archive import Archive
-    from engine.features import Feature
-    from engine.granules import Field, Granule
+    from engine.granules import Field
     from engine.months import Month, Period
+    from engine.predictors import UserPredictor
     from engine.region import Region
 
 _VERSION = "1"
@@ -86,17 +89,15 @@ class FeatureStore:
         self.archive, self.region = archive, region
         self.area = region.area()
         self.weights = WeightCache(folder / "weights") if weights is None else weights
+        self.features = {**FEATURES, **own_features(region.predictors)}
+        """Every feature by name, in order: the standard ones, then the region's own."""
+        self._own = {name: own for own in region.predictors for name in own.features}
         self._cache = FeatureCache(folder)
         self._cadences: dict[str, Cadence] = {}
 
-    @property
-    def features(self) -> Mapping[str, Feature]:
-        """Every feature by name, in order: the standard ones, then the region's own."""
-        return FEATURES
-
-    def available(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return those of some features whose product the archive has."""
-        return tuple(name for name in names if self.archive.has(self._feature(name).product))
+    def available(self, names: Iterable[str] | None = None) -> tuple[str, ...]:
+        """Return those of some features, or of all, whose product the archive has at all."""
+        return tuple(name for name in names or self.features if self._has(name))
 
     def periods(self, month: Month) -> tuple[Period, ...]:
         """Return the 8-day periods that share a day with a month."""
@@ -126,9 +127,13 @@ class FeatureStore:
             Where a file is not what its name says.
         """
         features = [self._feature(name) for name in names]
-        data = self._groups(features, month.period, str(month))
+        standard = [feature for feature in features if feature.name not in self._own]
+        parts = self._groups(standard, month.period, str(month))
+        wanted = {self._own[name].name: self._own[name] for name in names if name in self._own}
+        parts += [self._own_group(predictor, month) for predictor in wanted.values()]
+        data = _joined(parts, names)
         _check_any_valid(data, features, str(month))
-        return data[list(names)].assign_attrs(month=str(month), region=self.region.name)
+        return data.assign_attrs(month=str(month), region=self.region.name)
 
     def sif_predictors(self, period: Period) -> xr.Dataset:
         """Return what the model of SIF sees at 1 km in one 8-day period.
@@ -144,8 +149,8 @@ class FeatureStore:
             Reflectances, indices, surface temperatures and ``par``, clear-sky light, W m-2; all
             float32 on the fine grid, NaN where missing.
         """
-        data = self._groups(list(SIF_PREDICTORS.values()), period, _days(period))
-        data = data[list(SIF_PREDICTORS)]
+        parts = self._groups(list(SIF_PREDICTORS.values()), period, _days(period))
+        data = _joined(parts, list(SIF_PREDICTORS))
         data["par"] = (("y", "x"), self._light(period), {"units": PAR_UNITS})
         data["par"].attrs["long_name"] = "Clear-sky photosynthetically active radiation"
         return data.assign_attrs(period=_days(period), region=self.region.name)
@@ -207,24 +212,44 @@ class FeatureStore:
         _, latitude = lonlat(self.area)
         return np.asarray(clear_sky_par(latitude, period), dtype=np.float32)
 
-    def _groups(self, features: Sequence[Feature], span: Period, where: str) -> xr.Dataset:
+    def _has(self, name: str) -> bool:
+        if name in self._own:
+            return own_exists(self._own[name], self.archive.root)
+        return name in self.features and self.archive.has(self.features[name].product)
+
+    def _groups(self, features: Sequence[Feature], span: Period, where: str) -> list[xr.Dataset]:
         """Make features, those of one product together."""
-        ordered = sorted(features, key=lambda feature: (feature.product, feature.time))
-        groups = groupby(ordered, key=lambda feature: (feature.product, feature.time))
-        parts = [self._group(tuple(group), span, where) for _, group in groups]
-        return xr.merge(parts, combine_attrs="no_conflicts", join="exact", compat="equals")
+        ordered = sorted(features, key=_group_key)
+        return [self._group(tuple(group), span, where) for _, group in groupby(ordered, _group_key)]
+
+    def _own_group(self, predictor: UserPredictor, month: Month) -> xr.Dataset:
+        """Return the features of one of the region's own predictors."""
+        path = predictor_path(predictor, self.archive.root, month)
+        granule = Granule(path=path, product=predictor.name, period=None)
+        key = self._key(predictor.model_dump_json(), granules=(granule,))
+        name = f"{predictor.name}-{month if predictor.monthly else 'static'}"
+        data = self._cache.get(name, key, lambda: self._own_made(predictor, month))
+        return data.assign_attrs({f"granules_{predictor.name}": path.name})
+
+    def _own_made(self, predictor: UserPredictor, month: Month) -> xr.Dataset:
+        features, fields = read_own(predictor, self.archive.root, self.area, month)
+        return _dataset(self.area, features, to_fine(features, [fields], self.area, self.weights))
+
+    def _key(self, *parts: str, granules: tuple[Granule, ...]) -> str:
+        """Return a hash of everything that some features' values depend on."""
+        area = (tuple(self.area.shape), tuple(self.area.affine), str(self.area.crs))
+        settings = (_VERSION, area, MIN_VALID, MIN_SUPPORT)
+        return digest(str(settings), *parts, self.archive.fingerprint(granules))
 
     def _group(self, features: tuple[Feature, ...], span: Period, where: str) -> xr.Dataset:
         """Return features of one product, from the cache or made anew."""
         product, time = features[0].product, features[0].time
         granules = self._granules(product, time, span, where)
-        key = digest(
-            _VERSION,
-            str((tuple(self.area.shape), tuple(self.area.affine), str(self.area.crs))),
-            str((span, self._cadence(product), MIN_VALID, MIN_SUPPORT)),
+        key = self._key(
+            str((span, self._cadence(product))),
             load_specs()[product].model_dump_json(),
             *(feature.model_dump_json() for feature in features),
-            self.archive.fingerprint(granules),
+            granules=granules,
         )
         name = f"{product}-static" if time == "static" else f"{product}-{span.start}-{span.days}d"
         data = self._cache.get(name, key, lambda: self._made(features, granules, span, where))
@@ -293,6 +318,20 @@ def _dataset(
     }
     coords = {"y": ("y", y, {"units": "m"}), "x": ("x", x, {"units": "m"})}
     return xr.Dataset(variables, coords, {"crs": str(area.crs)})
+
+
+def _group_key(feature: Feature) -> tuple[str, str]:
+    return feature.product, feature.time
+
+
+def _joined(parts: Iterable[xr.Dataset], names: Sequence[str]) -> xr.Dataset:
+    """Put variables of one grid into one dataset, in the order of names."""
+    variables: dict[str, xr.DataArray] = {}
+    attributes: dict[str, str] = {}
+    for part in parts:
+        variables |= {str(name): array for name, array in part.data_vars.items()}
+        attributes |= part.attrs
+    return xr.Dataset({name: variables[name] for name in names}, attrs=attributes)
 
 
 def _check_any_valid(data: xr.Dataset, features: Iterable[Feature], where: str) -> None:
