@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
 import pytest
+import rasterio
+from pyhdf.SD import SD, SDC
+from rasterio.transform import from_origin
 
-from engine.grids import COARSE_PIXEL
+from engine.grids import COARSE_PIXEL, SINUSOIDAL_TILE
 from engine.models.candidates import candidate
 from engine.models.card import CardRegion, CardTarget
 from engine.models.table import Table, Variable
 from engine.models.training import Task
 from engine.months import Month, month_range
 from engine.world import World, build_world
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
 
 
 def shared_path(*parts: str) -> Path:
@@ -90,3 +101,96 @@ def toy_task(table: Table, *, seed: int = 20, trees: int = 20) -> Task:
         inputs="none",
         omissions={},
     )
+
+
+# Granules, each the smallest file with the genuine layout
+
+
+def write_smap(
+    path: Path,
+    values: NDArray[Any],
+    window: GeoBox,
+    *,
+    name: str = "Geophysical_Data/sm_surface",
+    units: str = "m3 m-3",
+    pixel: float = COARSE_PIXEL,
+    upside_down: bool = False,
+) -> Path:
+    """Write ``(y, x)`` soil moisture on some M09 cells as a cut-out SMAP L4 file.
+
+    ``pixel`` other than the true one makes the mistake of 9000 m; ``upside_down`` lets ``y``
+    ascend.
+    """
+    height, width = values.shape
+    x = window.affine.c + (np.arange(width) + 0.5) * pixel
+    y = window.affine.f - (np.arange(height) + 0.5) * pixel
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset(name, data=values[::-1] if upside_down else values)
+        data.attrs["_FillValue"] = np.float32(-9999)
+        data.attrs["units"] = np.bytes_(units)
+        file["x"], file["y"] = x, y[::-1] if upside_down else y
+    return path
+
+
+def write_modis(
+    path: Path,
+    layers: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]],
+    *,
+    grid: str,
+    tile_pixels: int,
+    corner: tuple[float, float],
+) -> Path:
+    """Write layers with attributes as HDF4 with the StructMetadata of a MODIS grid.
+
+    ``corner`` is column and row of the upper left pixel, counted from longitude 0 eastwards and
+    from the equator southwards. Coordinates are rounded as in genuine files.
+    """
+    types = {"uint8": SDC.UINT8, "int16": SDC.INT16, "uint16": SDC.UINT16}
+    pixel = (SINUSOIDAL_TILE - 1e-4) / tile_pixels
+    height, width = next(iter(layers.values()))[0].shape
+    left, top = corner[0] * pixel, -corner[1] * pixel
+    file = SD(str(path), SDC.WRITE | SDC.CREATE | SDC.TRUNC)
+    file.attr("StructMetadata.0").set(
+        SDC.CHAR,
+        "GROUP=GridStructure\n\tGROUP=GRID_1\n"
+        f'\t\tGridName="{grid}"\n\t\tXDim={width}\n\t\tYDim={height}\n'
+        f"\t\tUpperLeftPointMtrs=({left:.6f},{top:.6f})\n"
+        f"\t\tLowerRightMtrs=({left + width * pixel:.6f},{top - height * pixel:.6f})\n"
+        "\t\tProjection=GCTP_SNSOID\n\tEND_GROUP=GRID_1\nEND_GROUP=GridStructure\nEND\n",
+    )
+    for name, (values, attributes) in layers.items():
+        data = file.create(name, types[values.dtype.name], values.shape)
+        data.setcompress(SDC.COMP_DEFLATE, 1)
+        data[:] = values
+        for key, value in attributes.items():
+            setattr(data, key, value)
+        data.endaccess()
+    file.end()
+    return path
+
+
+def write_geotiff(
+    path: Path,
+    values: NDArray[Any],
+    corner: tuple[float, float],
+    pixel: float,
+    *,
+    crs: str | None = "EPSG:4326",
+    **profile: Any,
+) -> Path:
+    """Write ``(y, x)`` numbers as GeoTIFF, ``corner`` being the upper left one in the CRS."""
+    height, width = values.shape
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=height,
+        width=width,
+        count=1,
+        dtype=values.dtype,
+        crs=crs,
+        transform=from_origin(*corner, pixel, pixel),
+        **profile,
+    ) as file:
+        file.write(values, 1)
+    return path
