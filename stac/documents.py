@@ -1,0 +1,68 @@
+"""STAC documents as bytes, their keys, and the relative links between them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pystac
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT_KEY = "catalog.json"
+"""Where the root lies."""
+
+JSON = "application/json"
+GEOJSON = "application/geo+json"
+
+
+def collection_key(collection_id: str) -> str:
+    """Return where a collection lies.
+
+    >>> collection_key("sif-1km-monthly")
+    'sif-1km-monthly/collection.json'
+    """
+    return f"{collection_id}/collection.json"
+
+
+def item_key(collection_id: str, item_id: str) -> str:
+    """Return where an item lies.
+
+    >>> item_key("sif-1km-monthly", "sif-henan-2020-05")
+    'sif-1km-monthly/sif-henan-2020-05/sif-henan-2020-05.json'
+    """
+    return f"{collection_id}/{item_id}/{item_id}.json"
+
+
+def link(rel: str, href: str, title: str, media_type: str = JSON) -> pystac.Link:
+    """Return a link whose address is written as it stands."""
+    return pystac.Link(rel, href, media_type=media_type, title=title)
+
+
+def links_of(stac_object: pystac.STACObject, rel: str) -> dict[str, pystac.Link]:
+    """Return an object's links of one relation by their address as written."""
+    return {
+        found.get_href(transform_href=False) or "": found for found in stac_object.get_links(rel)
+    }
+
+
+def as_document(stac_object: pystac.STACObject) -> dict[str, Any]:
+    """Return an object as JSON data, with its links as they were written."""
+    written = stac_object.to_dict(include_self_link=True, transform_hrefs=False)
+    return dict(json.loads(json.dumps(written)))
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """Return a document as the bytes that are written."""
+    return f"{json.dumps(document, indent=2, ensure_ascii=False)}\n".encode()
+
+
+def instant(moment: datetime) -> str:
+    """Write a moment as STAC does, to the second.
+
+    >>> instant(datetime(2020, 5, 1, tzinfo=UTC))
+    '2020-05-01T00:00:00Z'
+    """
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,138 @@
+"""Products as data: texts, layers, licence and publications, read from ``stac/data``."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+type ProviderRole = Literal["licensor", "producer", "processor", "host"]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Layer(_Data):
+    """One band of a product, published as an asset of the same name."""
+
+    title: str
+    """Short title."""
+    description: str
+    """What the values are."""
+    units: str
+    """UDUNITS text that the dataset's variable must carry."""
+    palette: str
+    """Name of the colours in ``engine/colours.toml``."""
+    roles: tuple[str, ...] = ("data",)
+    """STAC asset roles; never ``overview``, which makes clients drop a data asset."""
+
+
+class Publication(_Data):
+    """A paper to cite."""
+
+    doi: str
+    citation: str
+
+
+class Provider(_Data):
+    """An organisation that makes, processes or hosts."""
+
+    name: str
+    description: str
+    roles: tuple[ProviderRole, ...]
+    url: str
+
+
+class Product(_Data):
+    """What is published once a month."""
+
+    id: str
+    """Such as ``soil-moisture``; the first part of an item's id."""
+    collection: str
+    """Id of the official collection."""
+    title: str
+    short_title: str
+    """For the head of a picture."""
+    description: str
+    lineage: str
+    """How it comes about, in a sentence or two."""
+    level: str
+    """Processing level."""
+    license: str
+    """SPDX expression."""
+    keywords: tuple[str, ...]
+    publications: tuple[Publication, ...]
+    main: str
+    """The layer that pictures show and that every month must have."""
+    layers: Annotated[dict[str, Layer], Field(min_length=1)]
+    """In the order of publication."""
+
+    @model_validator(mode="after")
+    def _main_is_a_layer(self) -> Product:
+        if self.main not in self.layers:
+            raise ValueError(f"main layer {self.main!r} is not among the layers")
+        return self
+
+
+class Providers(_Data):
+    """Who makes the maps, and who made what they are made of."""
+
+    processor: Provider
+    sources: dict[str, Provider]
+    """By source product, such as ``MCD43A4``."""
+
+
+class CatalogTexts(_Data):
+    """The root's own words."""
+
+    id: str
+    title: str
+    description: str
+
+
+@cache
+def products() -> Mapping[str, Product]:
+    """Return every product that can be published, by id."""
+    folder = files("stac").joinpath("data", "products")
+    found = (
+        Product.model_validate(yaml.safe_load(entry.read_text(encoding="utf-8")))
+        for entry in folder.iterdir()
+        if entry.name.endswith(".yaml")
+    )
+    return {product.id: product for product in sorted(found, key=lambda product: product.id)}
+
+
+def product(name: str) -> Product:
+    """Return one product.
+
+    >>> product("soil-moisture").collection
+    'soil-moisture-1km-monthly'
+    """
+    if name not in products():
+        raise InputError("product", repr(name), ", ".join(products()))
+    return products()[name]
+
+
+@cache
+def providers() -> Providers:
+    """Return the processor and the sources."""
+    return Providers.model_validate(_read("providers.yaml"))
+
+
+@cache
+def catalog_texts() -> CatalogTexts:
+    """Return the root's id, title and description."""
+    return CatalogTexts.model_validate(_read("catalog.yaml"))
+
+
+def _read(name: str) -> object:
+    return yaml.safe_load(files("stac").joinpath("data", name).read_text(encoding="utf-8"))
