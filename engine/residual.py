@@ -114,7 +114,7 @@ def half_residual(
     ndarray (9 h, 9 w), float32, m3 m-3
     """
     _check_nesting(prediction, soil_moisture)
-    residual = _fade_out(soil_moisture - _means(prediction))
+    residual = fade_out(soil_moisture - _means(prediction))
     return np.clip(prediction + weight * bilinear(residual), lower, upper).astype(np.float32)
 
 
@@ -156,6 +156,27 @@ def edge_ratio(fine: FloatArray) -> float:
     return float(means[0].mean() / means[1].mean())
 
 
+def fade_out(residual: FloatArray) -> FloatArray:
+    """Continue a coarse residual into cells without one, weaker with distance.
+
+    Parameters
+    ----------
+    residual
+        ``(h, w)``, NaN where missing.
+
+    Returns
+    -------
+    ndarray (h, w)
+        The nearest value × exp(-distance ÷ 2 cells) where it was missing; 0 where all is.
+    """
+    missing = ~np.isfinite(residual)
+    if not missing.any() or missing.all():
+        return np.where(missing, 0.0, residual)
+    distance, nearest = distance_transform_edt(missing, return_indices=True)
+    filled: FloatArray = residual[tuple(nearest)] * np.exp(-distance / _REACH)
+    return filled
+
+
 def _check_nesting(prediction: FloatArray, soil_moisture: FloatArray) -> None:
     height, width = soil_moisture.shape
     if prediction.shape != (BLOCK * height, BLOCK * width):
@@ -193,16 +214,6 @@ def _settle(fine: FloatArray, target: FloatArray, low: FloatArray, high: FloatAr
         too_dry = _means(shifted(middle)) < target
         below, above = np.where(too_dry, middle, below), np.where(too_dry, above, middle)
     return shifted((below + above) / 2)
-
-
-def _fade_out(residual: FloatArray) -> FloatArray:
-    """Continue the residual into cells without one, weaker with distance."""
-    missing = ~np.isfinite(residual)
-    if not missing.any() or missing.all():
-        return np.where(missing, 0.0, residual)
-    distance, nearest = distance_transform_edt(missing, return_indices=True)
-    filled: FloatArray = residual[tuple(nearest)] * np.exp(-distance / _REACH)
-    return filled
 
 
 def _interpolate(coarse: FloatArray) -> FloatArray:

@@ -69,6 +69,9 @@ class CardRows(_Part):
     constant: dict[str, float] = Field(
         description="Predictors taken out because they never vary, with their value."
     )
+    left_out: dict[str, str] = Field(
+        default_factory=dict, description="Months or 8-day periods without rows, and why."
+    )
 
 
 class CardFile(_Part):
@@ -101,6 +104,9 @@ class ModelCard(_Part):
     scores: tuple[Score, ...]
     splits_left_out: dict[str, str] = Field(description="Splits without a score, and why.")
     omissions: dict[str, str] = Field(description="What was left out of the method, and why.")
+    upstream: str | None = Field(
+        default=None, description="Id of the model that made one of the features."
+    )
     inputs: str = Field(description="Fingerprint of the granules that were read.")
     file: CardFile
     versions: dict[str, str]

@@ -60,6 +60,8 @@ class Task:
     """Fingerprint of the granules."""
     omissions: Mapping[str, str]
     """What is left out of the method, and why."""
+    upstream: str | None = None
+    """Id of the model that made one of the features."""
 
     @property
     def key(self) -> str:
@@ -74,6 +76,7 @@ class Task:
                 "months": [str(month) for month in self.months],
                 "inputs": self.inputs,
                 "omissions": dict(self.omissions),
+                "upstream": self.upstream,
             }
         )
 
@@ -88,6 +91,7 @@ def train(
     table: Table,
     task: Task,
     *,
+    left_out: Mapping[str, str] | None = None,
     progress: Progress = silent,
     threads: int = 2,
 ) -> TrainedModel:
@@ -99,6 +103,8 @@ def train(
         Rows as they come; what cannot be learnt from is removed and counted.
     task
         What the model is for.
+    left_out
+        Months or periods of the task that the table lacks, and why.
     progress
         Told after every fold.
     threads
@@ -112,7 +118,7 @@ def train(
         Where the ONNX file does not repeat the estimator.
     """
     table = table.usable()
-    scores, left_out = _scores(table, task.settings, span(progress, 0.0, _SCORED), threads)
+    scores, unscored = _scores(table, task.settings, span(progress, 0.0, _SCORED), threads)
     progress(_SCORED, f"fitting {task.settings.trees} trees to {len(table)} rows")
     forest = _fitted(table, task.settings, np.ones(len(table), dtype=bool), threads)
     onnx = forest_to_onnx(forest, table.features, table.target, _notes(task))
@@ -127,10 +133,16 @@ def train(
         target=task.target,
         region=task.region,
         training=tuple(str(month) for month in task.months),
-        rows=CardRows(used=len(table), removed=dict(table.removed), constant=dict(table.constant)),
+        rows=CardRows(
+            used=len(table),
+            removed=dict(table.removed),
+            constant=dict(table.constant),
+            left_out=dict(left_out or {}),
+        ),
         scores=scores,
-        splits_left_out=left_out,
+        splits_left_out=unscored,
         omissions=dict(task.omissions),
+        upstream=task.upstream,
         inputs=task.inputs,
         file=CardFile(sha256=hashlib.sha256(onnx).hexdigest(), bytes=len(onnx), parity=parity),
         versions=library_versions(),

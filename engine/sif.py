@@ -1,0 +1,273 @@
+"""Solar-induced fluorescence at 1 km, learnt from eSIF at 0.05°.
+
+A forest learns 8-day eSIF from the means of reflectances, indices, surface temperatures and light
+over its cells, and is applied to the same at 1 km. eSIF is noisy and itself partly made from
+near-infrared reflectance, so only half of what it says beyond the model is added.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from engine.errors import MissingDataError
+from engine.feature_cache import FeatureCache, digest
+from engine.feature_store import PAR_UNITS
+from engine.features import SIF_PREDICTORS
+from engine.grids import EASE2_CRS, lonlat, transformer
+from engine.models.candidates import candidate
+from engine.models.card import CardTarget
+from engine.models.table import Table, Variable, joined
+from engine.models.training import Task, card_region, train
+from engine.progress import silent, span
+from engine.provenance import SIF, fingerprint, sif_granules
+from engine.residual import fade_out
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from engine.feature_store import FeatureStore, SifCells
+    from engine.models.candidates import RandomForest
+    from engine.models.inference import Predictor
+    from engine.models.store import TrainedModel
+    from engine.months import Month, Period
+    from engine.progress import Progress
+
+    type FloatArray = NDArray[np.floating]
+
+_logger = logging.getLogger(__name__)
+
+UNITS = "mW m-2 nm-1 sr-1"
+RESIDUAL_WEIGHT = 0.5
+"""Share of eSIF's residual in the published layer; all of it would bring eSIF's noise along."""
+MIN_DAYS = 0.5
+"""Least share of a month's days that eSIF, and the predictors, must cover."""
+
+_VERSION = "1"
+_READING = 0.4
+"""Share of the training time that the tables take, for progress."""
+
+
+def sif_task(
+    store: FeatureStore, months: Sequence[Month], settings: RandomForest | None = None
+) -> Task:
+    """Return what a SIF model for a region and some months is asked to be.
+
+    Its key finds the model if it has been trained before.
+    """
+    region = store.region
+    granules = [granule for month in months for granule in sif_granules(store, month)]
+    units = {name: feature.units for name, feature in SIF_PREDICTORS.items()} | {"par": PAR_UNITS}
+    return Task(
+        kind="sif",
+        settings=settings or candidate("sif"),
+        features=tuple(Variable(name=name, units=unit) for name, unit in units.items()),
+        target=CardTarget(name=SIF, units=UNITS, description="TROPOMI eSIF, 0.05°, 8 days"),
+        region=card_region(
+            region.name, region.bbox, synthetic=region.synthetic or store.archive.synthetic
+        ),
+        months=tuple(sorted(months)),
+        inputs=fingerprint(store, granules),
+        omissions={},
+    )
+
+
+def train_sif(
+    store: FeatureStore,
+    months: Sequence[Month],
+    settings: RandomForest | None = None,
+    *,
+    progress: Progress = silent,
+    threads: int = 2,
+) -> TrainedModel:
+    """Train the SIF model of a region on all 8-day periods of some months.
+
+    Parameters
+    ----------
+    store
+        Predictors and eSIF.
+    months
+        Months to train on.
+    settings
+        Those that ship where not given.
+    progress, threads
+        As in `engine.models.training.train`.
+
+    Raises
+    ------
+    MissingDataError
+        Where no period has both eSIF and predictors; the first period's reason. Single periods
+        without are left out and listed on the card.
+    ModelError
+        Where there is too little to learn from.
+    """
+    task = sif_task(store, months, settings)
+    periods = sorted({period for month in months for period in store.periods(month)})
+    tables: list[Table] = []
+    missing: dict[str, MissingDataError] = {}
+    for done, period in enumerate(periods):
+        progress(_READING * done / len(periods), f"SIF training rows of {period.start}")
+        try:
+            tables.append(_table(task, store.sif_cells(period)))
+        except MissingDataError as error:
+            _logger.warning("%s", error)
+            missing[period.start.isoformat()] = error
+    if missing and not tables:
+        raise next(iter(missing.values()))
+    return train(
+        joined(tables),
+        task,
+        left_out={time: str(error) for time, error in missing.items()},
+        progress=span(progress, _READING, 1.0),
+        threads=threads,
+    )
+
+
+def reconstruct_sif(model: TrainedModel, store: FeatureStore, month: Month) -> xr.Dataset:
+    """Return a month of SIF at 1 km; made once and kept beside the features.
+
+    Parameters
+    ----------
+    model
+        A SIF model.
+    store
+        Predictors and eSIF.
+    month
+        The month.
+
+    Returns
+    -------
+    Dataset (y, x), float32, mW m-2 nm-1 sr-1
+        ``sif_raw``, the mean of the model's 8-day maps by the days they share with the month,
+        and ``sif``, with half of eSIF's interpolated residual. A pixel is NaN where it has values
+        for less than half of the month's days.
+
+    Raises
+    ------
+    MissingDataError
+        Where eSIF, or the predictors, cover less than half of the month's days.
+    FeatureMismatchError
+        Where the model has other features.
+    """
+    area = (tuple(store.area.shape), tuple(store.area.affine))
+    inputs = fingerprint(store, sif_granules(store, month))
+    key = digest(_VERSION, model.card.id, str(area), str(RESIDUAL_WEIGHT), inputs)
+    cache = FeatureCache(store.folder)
+    made = cache.get(f"{SIF}-{month}", key, lambda: _reconstructed(model, store, month))
+    return made.assign_attrs(month=str(month), region=store.region.name, model=model.card.id)
+
+
+def _reconstructed(model: TrainedModel, store: FeatureStore, month: Month) -> xr.Dataset:
+    predictor = model.predictor()
+    raw, residual = _DayMean(month), _DayMean(month)
+    for period in store.periods(month):
+        predicted = _predicted(predictor, store, period)
+        if predicted is None:
+            continue
+        raw.add(predicted, period)
+        difference = _residual(predicted, store, period)
+        if difference is not None:
+            residual.add(difference, period)
+    _check_days(raw, month, "the predictors of SIF", "MCD43A4 and MOD11A2")
+    _check_days(residual, month, "eSIF", "eSIF")
+    alone = raw.result()
+    together = alone + RESIDUAL_WEIGHT * np.nan_to_num(residual.result())
+    return _dataset(store, alone, together)
+
+
+class _DayMean:
+    """Mean of 8-day maps by the days that they share with a month."""
+
+    def __init__(self, month: Month) -> None:
+        self.month, self.days = month, 0
+        self._total: FloatArray = np.zeros(())
+        self._weight: FloatArray = np.zeros(())
+
+    def add(self, values: FloatArray, period: Period) -> None:
+        """Take the map of one period."""
+        days = period.shared_days(self.month.period)
+        valid = np.isfinite(values)
+        self._total = self._total + np.where(valid, values * float(days), 0.0)
+        self._weight = self._weight + valid * float(days)
+        self.days += days
+
+    def result(self) -> FloatArray:
+        """Return the mean where at least half of the month's days have a value."""
+        enough = self._weight >= MIN_DAYS * self.month.days
+        empty = np.full(np.shape(self._total), np.nan)
+        mean: FloatArray = np.divide(self._total, self._weight, out=empty, where=enough)
+        return mean
+
+
+def _check_days(mean: _DayMean, month: Month, what: str, product: str) -> None:
+    needed = MIN_DAYS * month.days
+    if mean.days < needed:
+        raise MissingDataError(
+            product,
+            str(month),
+            f"{what} on at least {needed:g} of {month.days} days; found {mean.days}",
+        )
+
+
+def _predicted(predictor: Predictor, store: FeatureStore, period: Period) -> FloatArray | None:
+    try:
+        return predictor.map(store.sif_predictors(period)).to_numpy()
+    except MissingDataError as error:
+        _logger.warning("%s", error)
+        return None
+
+
+def _residual(predicted: FloatArray, store: FeatureStore, period: Period) -> FloatArray | None:
+    """Interpolate to 1 km what eSIF says beyond the model; it fades where eSIF is missing."""
+    try:
+        field = store.esif_field(period)
+    except MissingDataError as error:
+        _logger.warning("%s", error)
+        return None
+    cells, _ = store.weights.area(store.area, field.geobox).apply(predicted)
+    observed = np.where(field.weight > 0, field.values, np.nan)
+    residual = fade_out((observed - cells).astype(np.float64))
+    smooth, _ = store.weights.bilinear(field.geobox, store.area).apply(residual, min_valid=0.0)
+    return smooth
+
+
+def _dataset(store: FeatureStore, raw: FloatArray, together: FloatArray) -> xr.Dataset:
+    affine, (height, width) = store.area.affine, store.area.shape
+    layers = {
+        "sif": (together, "Solar-induced fluorescence with half of the eSIF residual"),
+        "sif_raw": (raw, "Solar-induced fluorescence, the model alone"),
+    }
+    return xr.Dataset(
+        {
+            name: (
+                ("y", "x"),
+                values.astype(np.float32),
+                {"units": UNITS, "long_name": title},
+            )
+            for name, (values, title) in layers.items()
+        },
+        {
+            "y": ("y", affine.f + affine.e * (np.arange(height) + 0.5), {"units": "m"}),
+            "x": ("x", affine.c + affine.a * (np.arange(width) + 0.5), {"units": "m"}),
+        },
+        {"crs": str(store.area.crs)},
+    )
+
+
+def _table(task: Task, cells: SifCells) -> Table:
+    lon, lat = (values.ravel()[cells.index] for values in lonlat(cells.geobox))
+    x, y = transformer("EPSG:4326", EASE2_CRS).transform(lon, lat)
+    return Table.of(
+        features=task.features,
+        target=Variable(name=task.target.name, units=task.target.units),
+        values=cells.values,
+        truth=cells.target,
+        x=np.asarray(x),
+        y=np.asarray(y),
+        time=np.full(cells.index.size, cells.period.start.isoformat()),
+    )
