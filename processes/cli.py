@@ -146,7 +146,7 @@ def validate(
 ) -> None:
     """Check a catalogue, offline, against STAC core and the extensions it names."""
     with _one_line_errors():
-        from stac import validate_catalog  # noqa: PLC0415
+        from stac.validate import validate_catalog  # noqa: PLC0415
 
         root = folder or Settings.load().catalog_folder
         if not (root / "catalog.json").is_file():

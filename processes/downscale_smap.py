@@ -1,0 +1,134 @@
+"""``downscale-smap``: soil moisture from SMAP's 9 km to 1 km."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from engine.downscale import downscale_month, downscaling_task, train_downscaling
+from engine.progress import span
+from engine.provenance import map_granules
+from processes.plan import SIF
+from processes.reconstruct_sif import sif_model
+from processes.reconstruction import Chosen, choose_model, load_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import xarray as xr
+
+    from engine.downscale import Analysis
+    from engine.granules import Granule
+    from engine.models.store import ModelStore, TrainedModel
+    from engine.models.training import Task
+    from engine.months import Month
+    from engine.progress import Progress
+    from processes.inputs import DownscaleSmapInputs
+    from processes.plan import Plan
+    from processes.settings import Settings
+    from stac.series import Setting
+
+_SIF_SHARE = 0.5
+"""Share of the preparation that the SIF model takes, for progress."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downscaling:
+    """A soil moisture model in hand, with the SIF model that it was trained with."""
+
+    plan: Plan
+    """What is asked for."""
+    chosen: Chosen
+    """The model."""
+    sif: TrainedModel | None
+    """Gives the feature ``sif``, where the model has it."""
+    analysis: Analysis
+    """How the analysis uses SMAP's residual."""
+    threads: int
+    """Threads of the prediction."""
+
+    @property
+    def product(self) -> str:
+        """The catalogue's product."""
+        return "soil-moisture"
+
+    @property
+    def upstream(self) -> Sequence[TrainedModel]:
+        """The SIF model, where there is one."""
+        return () if self.sif is None else (self.sif,)
+
+    @property
+    def settings(self) -> Mapping[str, Setting]:
+        """The analysis; features and SIF are the model's."""
+        return {"analysis": self.analysis}
+
+    def layers(self, month: Month) -> xr.Dataset:
+        """Return the three layers of a month."""
+        return downscale_month(
+            self.chosen.model,
+            self.plan.store,
+            month,
+            self.sif,
+            analysis=self.analysis,
+            threads=self.threads,
+        )
+
+    def granules(self, month: Month) -> Sequence[Granule]:
+        """Return the files that a month is made of."""
+        return map_granules(self.plan.store, month, self.chosen.model.card.feature_names)
+
+
+def prepare_downscaling(
+    plan: Plan,
+    inputs: DownscaleSmapInputs,
+    models: ModelStore,
+    settings: Settings,
+    progress: Progress,
+) -> Downscaling:
+    """Load the models that a request names, or find or train those that fit."""
+    if inputs.model is not None:
+        chosen = load_model(models, inputs.model, "soil-moisture", plan)
+        upstream = chosen.model.card.upstream
+        sif = None if upstream is None else models.load(upstream)
+    else:
+        sif = _sif(plan, models, settings, span(progress, 0.0, _SIF_SHARE))
+        task = _task(plan, sif)
+        train = partial(_train, plan, sif, settings.threads)
+        share = span(progress, _SIF_SHARE if plan.with_sif else 0.0, 1.0)
+        chosen = choose_model(models, task, train, share, retrain=inputs.retrain)
+    return Downscaling(
+        plan=plan,
+        chosen=chosen,
+        sif=sif,
+        analysis=inputs.analysis,
+        threads=settings.threads,
+    )
+
+
+def _sif(
+    plan: Plan, models: ModelStore, settings: Settings, progress: Progress
+) -> TrainedModel | None:
+    return sif_model(plan, models, settings, progress).model if plan.with_sif else None
+
+
+def _task(plan: Plan, sif: TrainedModel | None) -> Task:
+    return downscaling_task(
+        plan.store, plan.training, _names(plan, sif), sif, omissions=plan.omissions
+    )
+
+
+def _train(plan: Plan, sif: TrainedModel | None, threads: int, progress: Progress) -> TrainedModel:
+    return train_downscaling(
+        plan.store,
+        plan.training,
+        _names(plan, sif),
+        sif,
+        omissions=plan.omissions,
+        progress=progress,
+        threads=threads,
+    )
+
+
+def _names(plan: Plan, sif: TrainedModel | None) -> tuple[str, ...]:
+    return plan.features if sif is None else (SIF, *plan.features)

@@ -1,0 +1,260 @@
+"""What a request comes to, checked against the archive before anything costly is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.archive import Archive, soil_moisture_months
+from engine.errors import InputError, MissingDataError
+from engine.feature_store import FeatureStore
+from engine.features import FEATURES, SIF_PREDICTORS
+from engine.grids import BBox
+from engine.products import decode
+from engine.region import load_region
+from processes.definitions import RECONSTRUCT_SIF
+from processes.inputs import DownscaleSmapInputs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from shapely.geometry.base import BaseGeometry
+
+    from engine.granules import Granule
+    from engine.months import Month
+    from engine.region import Region
+    from processes.inputs import ReconstructionInputs
+    from processes.settings import Settings
+
+SIF = "sif"
+_SIF_PRODUCTS = ("eSIF", *dict.fromkeys(feature.product for feature in SIF_PREDICTORS.values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A request whose region, months, features and area are known to be there."""
+
+    process_id: str
+    """The process."""
+    region: Region
+    """Where models are trained and applied; its box covers the area asked for."""
+    store: FeatureStore
+    """Features of the region."""
+    months: tuple[Month, ...]
+    """Months to map."""
+    training: tuple[Month, ...]
+    """Months to train on, where a model must be trained."""
+    sif_training: tuple[Month, ...]
+    """Months to train the SIF model on, where one must be trained; empty without SIF."""
+    features: tuple[str, ...]
+    """Features of soil moisture besides SIF; empty for SIF itself."""
+    with_sif: bool
+    """Whether SIF is a feature, or the target."""
+    omissions: Mapping[str, str]
+    """What is left out, and why."""
+    window: BBox | None
+    """The part of the region to publish; None for all of it."""
+    polygon: BaseGeometry | None
+    """Outline of the area to publish, where it is no box."""
+
+    @property
+    def archive(self) -> Archive:
+        """The archive."""
+        return self.store.archive
+
+
+def make_plan(process_id: str, inputs: ReconstructionInputs, settings: Settings) -> Plan:
+    """Check a request against regions and archive.
+
+    Raises
+    ------
+    InputError
+        Where an input names what is not there.
+    MissingDataError
+        Where the archive lacks a product, a month or the area.
+    """
+    region = load_region(inputs.region or settings.region, [settings.region_folder])
+    window = _window(inputs)
+    region = _around(region, window)
+    archive = Archive(settings.archive_folder)
+    _check_mark(archive, region)
+    store = FeatureStore(archive, region, settings.feature_folder)
+    names, with_sif, omissions = _predictors(process_id, inputs, store)
+    coverage = _coverage(store, names, with_sif=with_sif, target=process_id)
+    months, training = _months(inputs, coverage)
+    sif_training = _months(inputs, _sif_coverage(archive))[1] if with_sif else ()
+    _check_area(store, names, with_sif=with_sif, target=process_id, month=months[0])
+    return Plan(
+        process_id=process_id,
+        region=region,
+        store=store,
+        months=months,
+        training=training,
+        sif_training=sif_training,
+        features=names,
+        with_sif=with_sif,
+        omissions=omissions,
+        window=window,
+        polygon=inputs.geometry,
+    )
+
+
+def _window(inputs: ReconstructionInputs) -> BBox | None:
+    if inputs.geometry is not None:
+        return BBox.parse(inputs.geometry.bounds)
+    return inputs.bbox
+
+
+def _around(region: Region, window: BBox | None) -> Region:
+    """Return the region, with another box where the area asked for leaves its own.
+
+    Inside the region the whole region is computed and cut afterwards, so that a map's values do
+    not depend on how much of it was asked for.
+    """
+    if window is None or _contains(region.bbox, window):
+        return region
+    return region.model_copy(update={"bbox": window})
+
+
+def _contains(outer: BBox, inner: BBox) -> bool:
+    west_south = outer.west <= inner.west and outer.south <= inner.south
+    return west_south and inner.east <= outer.east and inner.north <= outer.north
+
+
+def _check_mark(archive: Archive, region: Region) -> None:
+    """Refuse to map a synthetic archive as a real region, and the other way round."""
+    if archive.synthetic != region.synthetic:
+        kind = "synthetic" if archive.synthetic else "real"
+        raise InputError(
+            "region",
+            f"{region.name!r} is {'' if region.synthetic else 'not '}synthetic, the archive is "
+            f"{kind}",
+            f"a region that is {kind}",
+        )
+
+
+def _predictors(
+    process_id: str, inputs: ReconstructionInputs, store: FeatureStore
+) -> tuple[tuple[str, ...], bool, dict[str, str]]:
+    """Return the features to use, whether SIF is among them, and what is left out."""
+    if process_id == RECONSTRUCT_SIF.id or not isinstance(inputs, DownscaleSmapInputs):
+        if not store.region.sif:
+            allowed = "a region with sif: true"
+            raise InputError("region", f"{store.region.name!r} has no fluorescence", allowed)
+        return (), True, {}
+    omissions: dict[str, str] = {}
+    standard = _standard_features(store)
+    names = _chosen(inputs.features, standard, store)
+    omissions |= {name: "left out by the request" for name in standard if name not in names}
+    with_sif = inputs.sif == "with" and store.region.sif
+    if inputs.sif == "without":
+        omissions[SIF] = "left out by the request"
+    elif not store.region.sif:
+        if "sif" in inputs.model_fields_set:
+            raise InputError("sif", f"region {store.region.name!r} has none", "without")
+        omissions[SIF] = f"region {store.region.name} has no fluorescence"
+    return names, with_sif, omissions
+
+
+def _standard_features(store: FeatureStore) -> tuple[str, ...]:
+    """Return what a request uses unless it says otherwise."""
+    names = store.region.features or tuple(store.features)
+    return tuple(name for name in names if name != SIF)
+
+
+def _chosen(
+    asked: Sequence[str] | None, standard: tuple[str, ...], store: FeatureStore
+) -> tuple[str, ...]:
+    if asked is None:
+        return standard
+    known = [name for name in store.features if name != SIF]
+    unknown = [name for name in asked if name not in known]
+    if unknown:
+        raise InputError("features", ", ".join(unknown), ", ".join(known))
+    # In the standard order, so that the same set is the same model.
+    return tuple(name for name in known if name in asked)
+
+
+type Coverage = Mapping[str, Sequence[Month]]
+"""Months of every product with months that a request needs."""
+
+
+def _coverage(
+    store: FeatureStore, names: Iterable[str], *, with_sif: bool, target: str
+) -> Coverage:
+    """Return the months of every product that is needed, or say which one is lacking."""
+    archive, region = store.archive, store.region
+    coverage: dict[str, Sequence[Month]] = {}
+    if target != RECONSTRUCT_SIF.id:
+        source = region.soil_moisture
+        name = source if isinstance(source, str) else source.product
+        coverage[name] = soil_moisture_months(archive, source)
+        if not coverage[name]:
+            raise MissingDataError(name, region.title, "any month of soil moisture")
+    for product, features in _products(store, names, with_sif=with_sif).items():
+        if not archive.has(product):
+            use = f"it is needed for {', '.join(features)}"
+            raise MissingDataError(product, region.title, f"granules in the archive; {use}")
+        months = archive.months(product)
+        if months:
+            coverage[product] = months
+    return coverage
+
+
+def _sif_coverage(archive: Archive) -> Coverage:
+    return {product: archive.months(product) for product in _SIF_PRODUCTS}
+
+
+def _products(
+    store: FeatureStore, names: Iterable[str], *, with_sif: bool
+) -> Mapping[str, Sequence[str]]:
+    """Return the known products that are needed, and the features that need them."""
+    needed: dict[str, list[str]] = {}
+    if with_sif:
+        needed |= {product: [SIF] for product in _SIF_PRODUCTS}
+    for name in names:
+        feature = FEATURES.get(name)
+        if feature is not None and store.features[name] is feature:
+            needed.setdefault(feature.product, []).append(name)
+    return needed
+
+
+def _months(
+    inputs: ReconstructionInputs, coverage: Coverage
+) -> tuple[tuple[Month, ...], tuple[Month, ...]]:
+    """Return the months to map and the months to train on."""
+    common = tuple(sorted(set.intersection(*(set(months) for months in coverage.values()))))
+    wanted = inputs.datetime.within(common, "datetime")
+    _check_months(wanted, coverage)
+    if inputs.training is None:
+        return wanted, common
+    training = inputs.training.within(common, "training")
+    _check_months(training, coverage)
+    return wanted, training
+
+
+def _check_months(wanted: Iterable[Month], coverage: Coverage) -> None:
+    for month in wanted:
+        for product, months in coverage.items():
+            if month not in months:
+                there = f"the archive has {len(months)} months, {months[0]} to {months[-1]}"
+                raise MissingDataError(product, str(month), f"any granule; {there}")
+
+
+def _check_area(
+    store: FeatureStore, names: Iterable[str], *, with_sif: bool, target: str, month: Month
+) -> None:
+    """Ask one granule of every tile whether it touches the area."""
+    products = dict(_products(store, names, with_sif=with_sif))
+    if target != RECONSTRUCT_SIF.id and isinstance(store.region.soil_moisture, str):
+        products = {store.region.soil_moisture: ["soil moisture"], **products}
+    for product in products:
+        granules = store.archive.granules(product, month.period)
+        if not any(decode(granule, store.area) for granule in _one_of_each_tile(granules)):
+            box = ", ".join(f"{value:g}" for value in store.region.bbox)
+            looked_for = f"a granule that touches the area {box}"
+            raise MissingDataError(product, str(month), looked_for)
+
+
+def _one_of_each_tile(granules: Iterable[Granule]) -> Iterable[Granule]:
+    return {granule.tile: granule for granule in granules}.values()

@@ -1,0 +1,88 @@
+"""``reconstruct-sif``: fluorescence from 0.05° and 8 days to 1 km and months."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.provenance import sif_granules
+from engine.sif import reconstruct_sif, sif_task, train_sif
+from processes.reconstruction import Chosen, choose_model, load_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import xarray as xr
+
+    from engine.granules import Granule
+    from engine.models.store import ModelStore, TrainedModel
+    from engine.months import Month
+    from engine.progress import Progress
+    from processes.inputs import ReconstructionInputs
+    from processes.plan import Plan
+    from processes.settings import Settings
+    from stac.series import Setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SifReconstruction:
+    """A SIF model in hand."""
+
+    plan: Plan
+    """What is asked for."""
+    chosen: Chosen
+    """The model."""
+
+    @property
+    def product(self) -> str:
+        """The catalogue's product."""
+        return "sif"
+
+    @property
+    def upstream(self) -> Sequence[TrainedModel]:
+        """No other model is involved."""
+        return ()
+
+    @property
+    def settings(self) -> Mapping[str, Setting]:
+        """Nothing but the model decides."""
+        return {}
+
+    def layers(self, month: Month) -> xr.Dataset:
+        """Return ``sif`` and ``sif_raw`` of a month."""
+        return reconstruct_sif(self.chosen.model, self.plan.store, month)
+
+    def granules(self, month: Month) -> Sequence[Granule]:
+        """Return the files that a month is made of."""
+        return sif_granules(self.plan.store, month)
+
+
+def prepare_sif(
+    plan: Plan,
+    inputs: ReconstructionInputs,
+    models: ModelStore,
+    settings: Settings,
+    progress: Progress,
+) -> SifReconstruction:
+    """Load the SIF model that a request names, or find or train the one that fits."""
+    if inputs.model is not None:
+        return SifReconstruction(plan=plan, chosen=load_model(models, inputs.model, "sif", plan))
+    chosen = sif_model(plan, models, settings, progress, retrain=inputs.retrain)
+    return SifReconstruction(plan=plan, chosen=chosen)
+
+
+def sif_model(
+    plan: Plan,
+    models: ModelStore,
+    settings: Settings,
+    progress: Progress,
+    *,
+    retrain: bool = False,
+) -> Chosen:
+    """Find or train the SIF model of a plan."""
+    task = sif_task(plan.store, plan.sif_training)
+
+    def train(progress: Progress) -> TrainedModel:
+        return train_sif(plan.store, plan.sif_training, progress=progress, threads=settings.threads)
+
+    return choose_model(models, task, train, progress, retrain=retrain)
