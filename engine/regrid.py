@@ -319,7 +319,7 @@ def _load(path: Path) -> tuple[Matrix, ...] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = [stored[f"arr_{k}"] for k in range(len(stored.files))]
         return tuple(
             sparse.csr_array((data, indices, indptr), shape=tuple(shape))
