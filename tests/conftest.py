@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """The ``tiny`` synthetic world, built once a session; read only."""
+    """Give the ``tiny`` synthetic world, built once a session; read only."""
     return tiny_world_in(tmp_path_factory.mktemp("world"))

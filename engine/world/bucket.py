@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from engine.grids import FloatArray
     from engine.world.statics import Hydraulics
 
-    type Array = NDArray[np.float32]
 
 SURFACE_DEPTH = 50.0
 """mm: the 0-5 cm layer that SMAP speaks of."""
@@ -25,11 +23,11 @@ class Soil:
     """Constants of every cell's bucket."""
 
     hydraulics: Hydraulics
-    clay: Array
+    clay: FloatArray
     """%."""
-    sand: Array
+    sand: FloatArray
     """%."""
-    slope: Array
+    slope: FloatArray
     """Degrees."""
 
 
@@ -37,10 +35,10 @@ class Soil:
 class Water:
     """What the soil holds, m3 m-3, ``(y, x)``."""
 
-    surface: Array
-    root: Array
+    surface: FloatArray
+    root: FloatArray
 
-    def storage(self) -> Array:
+    def storage(self) -> FloatArray:
         """Return the water of both layers in mm."""
         return self.surface * SURFACE_DEPTH + self.root * ROOT_DEPTH
 
@@ -49,20 +47,20 @@ class Water:
 class Fluxes:
     """One day's water fluxes in mm day-1, ``(y, x)``."""
 
-    soil_evaporation: Array
-    transpiration: Array
-    runoff: Array
-    deep_drainage: Array
+    soil_evaporation: FloatArray
+    transpiration: FloatArray
+    runoff: FloatArray
+    deep_drainage: FloatArray
 
 
-def surface_saturation(water: Water, soil: Soil) -> Array:
+def surface_saturation(water: Water, soil: Soil) -> FloatArray:
     """Return S1, 0 at half the wilting point to 1 at field capacity."""
     h = soil.hydraulics
     dry = 0.5 * h.wilting_point
     return np.clip((water.surface - dry) / (h.field_capacity - dry), 0, 1)
 
 
-def root_saturation(water: Water, soil: Soil) -> Array:
+def root_saturation(water: Water, soil: Soil) -> FloatArray:
     """Return S2, 0 at the wilting point to 1 at field capacity (and above it beyond)."""
     h = soil.hydraulics
     range_ = h.field_capacity - h.wilting_point
@@ -77,7 +75,7 @@ def initial_water(soil: Soil, saturation: float = 0.6) -> Water:
 
 
 def step(
-    water: Water, supply: Array, demand: Array, cover: Array, soil: Soil
+    water: Water, supply: FloatArray, demand: FloatArray, cover: FloatArray, soil: Soil
 ) -> tuple[Water, Fluxes]:
     """Advance the buckets by one day.
 
@@ -143,7 +141,7 @@ def step(
     )
 
 
-def _infiltrate(supply: Array, upper: Array, soil: Soil) -> tuple[Array, Array]:
+def _infiltrate(supply: FloatArray, upper: FloatArray, soil: Soil) -> tuple[FloatArray, FloatArray]:
     """Split the supply: steep ground sheds a share, and what exceeds room plus Ks runs off."""
     h = soil.hydraulics
     shed = supply * np.minimum(0.02 * soil.slope, 0.4)
@@ -152,14 +150,14 @@ def _infiltrate(supply: Array, upper: Array, soil: Soil) -> tuple[Array, Array]:
     return infiltration, supply - infiltration
 
 
-def _drainage(upper: Array, soil: Soil) -> Array:
+def _drainage(upper: FloatArray, soil: Soil) -> FloatArray:
     """Return gravity drainage out of the upper layer, mm day-1."""
     above = np.maximum(upper - soil.hydraulics.field_capacity * SURFACE_DEPTH, 0)
     return above * np.minimum(0.25 + 0.35 * soil.sand / 60, 1)
 
 
-def _exchange(upper: Array, lower: Array, soil: Soil) -> Array:
+def _exchange(upper: FloatArray, lower: FloatArray, soil: Soil) -> FloatArray:
     """Return diffusion from the wetter layer (positive downwards), mm day-1."""
     saturation = soil.hydraulics.saturation
     difference = upper / (saturation * SURFACE_DEPTH) - lower / (saturation * ROOT_DEPTH)
-    return 2.2 * (0.6 + soil.clay / 60) * difference
+    return np.asarray(2.2 * (0.6 + soil.clay / 60) * difference)

@@ -12,36 +12,30 @@ import yaml
 from engine.errors import InputError
 from engine.files import atomic_path
 from engine.grids import BBox, coarse_window, lonlat
-from engine.months import Month
 from engine.progress import silent
 from engine.world.domain import Domain
+from engine.world.observing import observe
 from engine.world.operators.elevation import elevation_tiles
-from engine.world.operators.fluorescence import Fluorescence
-from engine.world.operators.precipitation import Precipitation
-from engine.world.operators.reflectance import Reflectance
-from engine.world.operators.smap import Smap
-from engine.world.operators.temperature import Temperature
-from engine.world.operators.truth import MonthlyTruth
+from engine.world.operators.truth import TrueMonth
 from engine.world.presets import Preset, load_preset
-from engine.world.simulation import simulate
 from engine.world.statics import make_statics
 from engine.world.writers.esif import UNITS as SIF_UNITS
 from engine.world.writers.esif import write_esif
-from engine.world.writers.geotiff import write_chirps, write_srtm, write_truth
+from engine.world.writers.geotiff import write_chirps, write_geotiff, write_srtm
 from engine.world.writers.modis_hdf4 import write_modis
 from engine.world.writers.smap_hdf5 import SmapWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from odc.geo.geobox import GeoBox
 
+    from engine.months import Month
     from engine.progress import Progress
-    from engine.world.operators.observation import Instrument, Observation
-    from engine.world.operators.truth import TrueMonth
-    from engine.world.simulation import Day
-    from engine.world.statics import Statics
+    from engine.world.operators.observation import Observation
+
+    type _Writer = Callable[[Observation, Path], Path]
 
 _VERSION = 1
 """Raise it when the same preset and seed would give other numbers."""
@@ -104,7 +98,7 @@ def build_world(preset: str | Preset, seed: int, out: Path, progress: Progress =
         Folder that receives ``archive/``, ``truth/`` and ``regions/``. They appear whole, at the
         end.
     progress
-        Told the share of the days that are done.
+        Told the share of the months that are done.
 
     Returns
     -------
@@ -184,70 +178,55 @@ def _identity(world: World) -> str:
 def _write_world(world: World, progress: Progress) -> None:
     mark = synthetic_mark(world)
     domain = world.domain
-    progress(0, "land and soil")
+    progress(0, "drawing land and soil")
     statics = make_statics(domain, world.seed)
     world.archive.mkdir()
     (world.archive / "SYNTHETIC.txt").write_text(f"{mark}\n", encoding="utf-8")
+    _write_region(world, domain)
     for name, geobox, values in elevation_tiles(domain, statics, world.seed):
         write_srtm(world.archive / "SRTM", name, values, geobox, mark)
-    _write_region(world, domain)
-    recorder = _Recorder(world, domain, statics)
-    first, last = world.months[0], world.months[-1]
-    span = (last.next().first_day - first.first_day).days
-    for day in simulate(world.preset, domain, statics, world.seed):
-        recorder.record(day)
-        done = (day.day - first.first_day).days / span
-        if day.day.day == 1:
-            progress(min(max(0.05 + 0.95 * done, 0), 1), f"observing {Month.of(day.day)}")
-    progress(1, "done")
+    writers = _granule_writers(world.preset, mark)
+    for seen in observe(world.preset, domain, statics, world.seed):
+        if isinstance(seen, TrueMonth):
+            _write_truth(world, seen, domain.area, mark)
+            done = world.months.index(seen.month) + 1
+            progress(done / len(world.months), f"observed {seen.month}")
+        else:
+            writers[seen.product](seen, world.archive / seen.product)
 
 
-class _Recorder:
-    """Shows each day to every instrument and files what they give."""
+def _granule_writers(preset: Preset, mark: str) -> Mapping[str, _Writer]:
+    """Return how a product's observations are filed, by product."""
 
-    def __init__(self, world: World, domain: Domain, statics: Statics) -> None:
-        self._world, self._domain = world, domain
-        self._mark = synthetic_mark(world)
-        self._truth = MonthlyTruth(world.preset, domain)
-        smap = Smap(world.preset, domain, world.seed)
-        self._smap_writer = SmapWriter(smap.geobox, self._mark)
-        self._instruments: Sequence[Instrument] = (
-            smap,
-            Temperature(world.preset, domain, statics, world.seed),
-            Reflectance(world.preset, domain, world.seed),
-            Fluorescence(world.preset, domain, world.seed),
-            Precipitation(world.preset, domain, world.seed),
+    def modis(seen: Observation, folder: Path) -> Path:
+        return write_modis(seen, folder, mark)
+
+    def esif(seen: Observation, folder: Path) -> Path:
+        return write_esif(seen, folder, mark, preset.sif_format)
+
+    def chirps(seen: Observation, folder: Path) -> Path:
+        return write_chirps(seen, folder, mark)
+
+    return {
+        "SPL4SMGP": SmapWriter(mark).write,
+        "MOD11A2": modis,
+        "MCD43A4": modis,
+        "eSIF": esif,
+        "CHIRPS": chirps,
+    }
+
+
+def _write_truth(world: World, month: TrueMonth, area: GeoBox, mark: str) -> None:
+    for name, values in month.fields.items():
+        write_geotiff(
+            world.truth_file(name, month.month),
+            values,
+            area,
+            nodata=-9999,
+            mark=mark,
+            units=_TRUTH_UNITS[name],
+            predictor=3,
         )
-        self._writers: dict[str, Callable[[Observation, Path], Path]] = {
-            "SPL4SMGP": self._smap_writer.write,
-            "MOD11A2": lambda seen, folder: write_modis(seen, folder, self._mark),
-            "MCD43A4": lambda seen, folder: write_modis(seen, folder, self._mark),
-            "eSIF": lambda seen, folder: write_esif(
-                seen, folder, self._mark, world.preset.sif_format
-            ),
-            "CHIRPS": lambda seen, folder: write_chirps(
-                folder, seen.time, seen.fields["precipitation"], seen.geobox, self._mark
-            ),
-        }
-
-    def record(self, day: Day) -> None:
-        for instrument in self._instruments:
-            for seen in instrument.see(day):
-                self._writers[seen.product](seen, self._world.archive / seen.product)
-        for month in self._truth.see(day):
-            self._write_truth(month)
-
-    def _write_truth(self, month: TrueMonth) -> None:
-        for name, values in month.fields.items():
-            write_truth(
-                self._world.truth,
-                name,
-                month.month,
-                values,
-                self._domain.area,
-                self._mark,
-                _TRUTH_UNITS[name],
-            )
 
 
 def _write_region(world: World, domain: Domain) -> None:

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from engine.grids import FloatArray
     from engine.world.domain import Domain
     from engine.world.presets import Preset
     from engine.world.statics import Statics
     from engine.world.weather import Forcing
 
-    type Array = NDArray[np.float32]
 
 IRRIGATION = 45.0
 """mm that one irrigation brings."""
@@ -37,24 +37,24 @@ class Day:
     """The true state of one day on the simulated 1 km cells, each field ``(y, x)``."""
 
     day: date
-    rain: Array
+    rain: FloatArray
     """mm day-1."""
-    soil_moisture: Array
+    soil_moisture: FloatArray
     """0-5 cm, m3 m-3."""
-    root_moisture: Array
+    root_moisture: FloatArray
     """5-100 cm, m3 m-3."""
-    saturation: Array
+    saturation: FloatArray
     """S1 of the surface layer, 0 to 1."""
-    lai: Array
-    cover: Array
+    lai: FloatArray
+    cover: FloatArray
     """Fraction of ground under green canopy."""
-    sif: Array
+    sif: FloatArray
     """mW m-2 nm-1 sr-1."""
-    par: Array
+    par: FloatArray
     """MJ m-2 day-1."""
-    air_temperature: Array
+    air_temperature: FloatArray
     """Degrees Celsius."""
-    evaporative_fraction: Array
+    evaporative_fraction: FloatArray
     """Actual over potential evapotranspiration, 0 to 1."""
     clear_day: NDArray[np.bool_]
     clear_night: NDArray[np.bool_]
@@ -121,7 +121,7 @@ class _Land:
             clear_night=forcing.clear_night,
         )
 
-    def _irrigate(self, forcing: Forcing) -> Array:
+    def _irrigate(self, forcing: Forcing) -> FloatArray:
         """Return the day's irrigation as a cell mean, mm day-1."""
         called = self._farmers.random(forcing.rain.shape, dtype=np.float32) < 0.10
         if vegetation.crop_greenness(forcing.day) <= 0.25:

@@ -12,11 +12,9 @@ from scipy.special import expit
 from engine.world.random_fields import RandomField, stream
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from engine.grids import FloatArray
     from engine.world.domain import Domain
 
-    type Array = NDArray[np.float32]
 
 _EARTH_RADIUS = 6371007.181
 
@@ -25,21 +23,21 @@ _EARTH_RADIUS = 6371007.181
 class Statics:
     """Fields ``(y, x)`` of the simulated 1 km cells."""
 
-    elevation: Array
+    elevation: FloatArray
     """m."""
-    slope: Array
+    slope: FloatArray
     """Degrees, Horn's method on the 1 km cells."""
-    clay: Array
+    clay: FloatArray
     """%."""
-    sand: Array
+    sand: FloatArray
     """%."""
-    forest: Array
+    forest: FloatArray
     """Fraction of the cell; likewise the other covers. They sum to 1."""
-    crop: Array
-    grass: Array
-    urban: Array
-    water: Array
-    irrigated: Array
+    crop: FloatArray
+    grass: FloatArray
+    urban: FloatArray
+    water: FloatArray
+    irrigated: FloatArray
     """Fraction of the cropland that is irrigated. In no predictor file."""
 
 
@@ -47,13 +45,13 @@ class Statics:
 class Hydraulics:
     """Soil constants after Cosby et al. (1984), doi:10.1029/WR020i006p00682."""
 
-    saturation: Array
+    saturation: FloatArray
     """Porosity, m3 m-3."""
-    wilting_point: Array
+    wilting_point: FloatArray
     """At 150 m suction, m3 m-3."""
-    field_capacity: Array
+    field_capacity: FloatArray
     """At 3.3 m suction, m3 m-3."""
-    conductivity: Array
+    conductivity: FloatArray
     """Saturated, mm day-1."""
 
 
@@ -72,7 +70,7 @@ def make_statics(domain: Domain, seed: int) -> Statics:
     )
 
 
-def hydraulics(clay: Array, sand: Array) -> Hydraulics:
+def hydraulics(clay: FloatArray, sand: FloatArray) -> Hydraulics:
     """Derive soil constants from texture in %."""
     saturation = 0.489 - 0.00126 * sand
     exponent = 2.91 + 0.159 * clay
@@ -85,7 +83,7 @@ def hydraulics(clay: Array, sand: Array) -> Hydraulics:
     )
 
 
-def horn_slope(elevation: Array, domain: Domain) -> Array:
+def horn_slope(elevation: FloatArray, domain: Domain) -> FloatArray:
     """Return the slope in degrees, with each row's true cell width and height."""
     latitude = np.deg2rad(domain.latitude[:, :1])
     step_x = np.deg2rad(np.diff(domain.longitude[0, :2])[0])
@@ -93,7 +91,7 @@ def horn_slope(elevation: Array, domain: Domain) -> Array:
     height = -_EARTH_RADIUS * np.gradient(latitude, axis=0)
     p = ndimage.sobel(elevation, axis=1, mode="nearest") / (8 * width)
     q = ndimage.sobel(elevation, axis=0, mode="nearest") / (8 * height)
-    return np.rad2deg(np.arctan(np.hypot(p, q))).astype(np.float32)
+    return np.asarray(np.rad2deg(np.arctan(np.hypot(p, q))), np.float32)
 
 
 class _FieldSource:
@@ -102,30 +100,32 @@ class _FieldSource:
     def __init__(self, shape: tuple[int, int], seed: int) -> None:
         self._shape, self._seed = shape, seed
 
-    def __call__(self, name: str, length: float, slope: float = 2.4) -> Array:
+    def __call__(self, name: str, length: float, slope: float = 2.4) -> FloatArray:
         return RandomField(self._shape, length, slope).draw(stream(self._seed, name))
 
 
-def _mountains(domain: Domain) -> Array:
+def _mountains(domain: Domain) -> FloatArray:
     """Return 0 in the plain to 1 in the western mountains and on the Dabie ridge."""
     lon, lat = domain.longitude, domain.latitude
     west = expit(-(lon - 112.8 + 0.3 * (lat - 34)) / 0.35)
     dabie = np.exp(-(((lat - 31.6) / 0.3) ** 2)) * expit((lon - 113.5) / 0.2)
-    return np.maximum(west, dabie)
+    return np.asarray(np.maximum(west, dabie), np.float32)
 
 
-def _elevation(ramp: Array, draw: _FieldSource) -> Array:
+def _elevation(ramp: FloatArray, draw: _FieldSource) -> FloatArray:
     hills = 900 * ramp * (1 + 0.35 * draw("hills", 20)) + 250 * ramp * abs(draw("crests", 6))
     return np.clip(70 + hills + 8 * draw("plain", 10), 30, 2300).astype(np.float32)
 
 
-def _river(domain: Domain) -> Array:
+def _river(domain: Domain) -> FloatArray:
     """Return 1 on the meandering Yellow River, falling to 0 some 20 km away."""
     bed = 34.9 + 0.06 * np.sin(2 * np.pi * (domain.longitude - 112) / 0.9)
     return np.exp(-(((domain.latitude - bed) / 0.1) ** 2))
 
 
-def _texture(ramp: Array, river: Array, draw: _FieldSource) -> tuple[Array, Array]:
+def _texture(
+    ramp: FloatArray, river: FloatArray, draw: _FieldSource
+) -> tuple[FloatArray, FloatArray]:
     clay = 24 + 6 * draw("clay", 30) + 4 * draw("clay detail", 4) - 8 * river + 3 * ramp
     clay = np.clip(clay, 5, 55)
     sand = 33 + 9 * draw("sand", 30) + 6 * draw("sand detail", 4) + 14 * river - 0.5 * (clay - 24)
@@ -134,7 +134,9 @@ def _texture(ramp: Array, river: Array, draw: _FieldSource) -> tuple[Array, Arra
     return clay, sand - excess
 
 
-def _land_cover(slope: Array, ramp: Array, river: Array, draw: _FieldSource) -> dict[str, Array]:
+def _land_cover(
+    slope: FloatArray, ramp: FloatArray, river: FloatArray, draw: _FieldSource
+) -> dict[str, FloatArray]:
     urban = np.clip(0.6 * (draw("urban", 8) - 1.3), 0, 0.9) * (1 - ramp)
     water = np.clip(0.5 * (draw("water", 5) - 2), 0, 0.8) + np.clip(2 * (river - 0.97), 0, 0.05)
     water = np.minimum(water, 1 - urban)

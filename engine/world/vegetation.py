@@ -9,11 +9,9 @@ import numpy as np
 if TYPE_CHECKING:
     from datetime import date
 
-    from numpy.typing import NDArray
-
+    from engine.grids import FloatArray
     from engine.world.statics import Statics
 
-    type Array = NDArray[np.float32]
 
 STRUCTURE_MEMORY = 45.0
 """Days over which leaf area forgets a drought."""
@@ -27,42 +25,43 @@ def crop_greenness(day: date) -> float:
     return float(wheat + maize)
 
 
-def potential_lai(day: date, statics: Statics) -> Array:
+def potential_lai(day: date, statics: Statics) -> FloatArray:
     """Return the leaf area index of unstressed plants, ``(y, x)``."""
     doy = day.timetuple().tm_yday
     crop = 0.25 + 4.6 * crop_greenness(day)
     forest = 0.6 + 4.2 * np.exp(-(((doy - 200) / 68) ** 2))
     grass = 0.3 + 2.2 * np.exp(-(((doy - 205) / 60) ** 2))
-    return (
-        np.float32(crop) * statics.crop
-        + np.float32(forest) * statics.forest
-        + np.float32(grass) * statics.grass
-    )
+    lai = crop * statics.crop + forest * statics.forest + grass * statics.grass
+    return np.asarray(lai, np.float32)
 
 
-def stress(root_saturation: Array) -> Array:
+def stress(root_saturation: FloatArray) -> FloatArray:
     """Return today's water stress, 0 (none) to 1."""
-    return 1 - np.clip(root_saturation / 0.65, 0, 1)
+    return np.asarray(1 - np.clip(root_saturation / 0.65, 0, 1))
 
 
-def remember_stress(slow: Array, today: Array) -> Array:
+def remember_stress(slow: FloatArray, today: FloatArray) -> FloatArray:
     """Return the slow stress after one more day."""
     return slow + (today - slow) / np.float32(STRUCTURE_MEMORY)
 
 
-def leaf_area(potential: Array, slow_stress: Array) -> Array:
+def leaf_area(potential: FloatArray, slow_stress: FloatArray) -> FloatArray:
     """Return the leaf area index that stress of the past weeks has left."""
     return potential * (1 - np.float32(0.55) * slow_stress)
 
 
-def ground_cover(lai: Array) -> Array:
+def ground_cover(lai: FloatArray) -> FloatArray:
     """Return the fraction of ground under green canopy."""
     return 1 - np.exp(np.float32(-0.5) * lai)
 
 
 def fluorescence(
-    par: Array, lai: Array, today: Array, air_temperature: Array, response: float
-) -> Array:
+    par: FloatArray,
+    lai: FloatArray,
+    today: FloatArray,
+    air_temperature: FloatArray,
+    response: float,
+) -> FloatArray:
     """Return the day's mean SIF in mW m-2 nm-1 sr-1.
 
     Parameters
@@ -80,4 +79,4 @@ def fluorescence(
     """
     absorbed = 0.105 * par * (1 - np.exp(np.float32(-0.55) * lai))
     cold = np.clip((air_temperature + 2) / 14, 0.05, 1)
-    return (absorbed * (1 - np.float32(response) * today) * cold).astype(np.float32)
+    return np.asarray(absorbed * (1 - response * today) * cold, np.float32)

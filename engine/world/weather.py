@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from engine.grids import FloatArray
     from engine.world.domain import Domain
 
-    type Array = NDArray[np.float32]
 
 _RAIN_SEASON = 80.0
 """Half-width of the rainy season, days."""
@@ -63,13 +63,13 @@ class Forcing:
     """One day's weather, each field ``(y, x)``."""
 
     day: date
-    rain: Array
+    rain: FloatArray
     """mm day-1."""
-    air_temperature: Array
+    air_temperature: FloatArray
     """Daily mean, degrees Celsius."""
-    par: Array
+    par: FloatArray
     """Photosynthetically active radiation, MJ m-2 day-1."""
-    demand: Array
+    demand: FloatArray
     """Potential evapotranspiration, mm day-1."""
     clear_day: NDArray[np.bool_]
     """Seen by the morning overpass."""
@@ -83,7 +83,7 @@ def load_climate() -> Climate:
 
 
 def daily_weather(
-    domain: Domain, elevation: Array, days: Iterator[date], seed: int
+    domain: Domain, elevation: FloatArray, days: Iterator[date], seed: int
 ) -> Iterator[Forcing]:
     """Yield the weather of consecutive days.
 
@@ -122,13 +122,13 @@ def season(day: date, width: float = _RAIN_SEASON) -> float:
     return float(np.exp(-(((_day_of_year(day) - 205) / width) ** 2)))
 
 
-def air_temperature(day: date, elevation: Array) -> Array:
+def air_temperature(day: date, elevation: FloatArray) -> FloatArray:
     """Return the daily mean in degrees Celsius, ``(y, x)``."""
     yearly = 14.5 + 13.5 * np.cos(2 * np.pi * (_day_of_year(day) - 203) / 365)
     return np.float32(yearly) - np.float32(0.0058) * (elevation - np.float32(80))
 
 
-def clear_sky_par(day: date, latitude: Array) -> Array:
+def clear_sky_par(day: date, latitude: FloatArray) -> FloatArray:
     """Return clear-sky PAR in MJ m-2 day-1 from extraterrestrial radiation.
 
     References
@@ -150,7 +150,7 @@ def clear_sky_par(day: date, latitude: Array) -> Array:
 class _Rain:
     """Wet and dry days by a Markov chain; fields of stratiform or convective rain."""
 
-    def __init__(self, domain: Domain, elevation: Array, climate: Climate, seed: int) -> None:
+    def __init__(self, domain: Domain, elevation: FloatArray, climate: Climate, seed: int) -> None:
         self._climate = climate
         self._generator = stream(seed, "rain")
         self._stratiform = RandomField(domain.shape, 150)
@@ -158,7 +158,7 @@ class _Rain:
         self._lift = (1 + 0.25 * np.clip((elevation - 80) / 1000, 0, 1)).astype(np.float32)
         self._wet = False
 
-    def next(self, day: date) -> tuple[Array, bool]:
+    def next(self, day: date) -> tuple[FloatArray, bool]:
         height = season(day)
         factor = self._climate.year_factor.get(day.year, 1.0)
         chance = (0.16 + 0.26 * height + 0.12 * self._wet) * factor**0.5

@@ -12,13 +12,12 @@ from engine.world.random_fields import RandomField, stream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
+    from engine.grids import FloatArray
     from engine.world.domain import Domain
     from engine.world.statics import Statics
 
-    type Array = NDArray[np.float32]
 
 TILE = 6000
 """Pixels along a side of a 5° tile."""
@@ -29,11 +28,11 @@ _TOLERANCE = 0.02
 
 def elevation_tiles(
     domain: Domain, statics: Statics, seed: int
-) -> Iterator[tuple[str, GeoBox, Array]]:
+) -> Iterator[tuple[str, GeoBox, FloatArray]]:
     """Yield name, cropped grid and elevation in m of every CGIAR tile that the area touches."""
     lattice = lonlat_lattice(-180, 60, 5 / TILE, 24 * TILE, 72 * TILE)
     crop = crop_lattice(lattice, domain.area, 12)
-    values = detailed_elevation(LonLatSampler.of(crop, domain), domain, statics, seed)
+    values = detailed_elevation(LonLatSampler.of(crop, domain), statics, seed)
     left, top = ~lattice.affine * (crop.affine.c, crop.affine.f)
     for rows in _tile_slices(round(top), crop.shape.y):
         for columns in _tile_slices(round(left), crop.shape.x):
@@ -43,9 +42,7 @@ def elevation_tiles(
             yield name, crop[rows, columns], values[rows, columns]
 
 
-def detailed_elevation(
-    sampler: LonLatSampler, domain: Domain, statics: Statics, seed: int
-) -> Array:
+def detailed_elevation(sampler: LonLatSampler, statics: Statics, seed: int) -> FloatArray:
     """Return 3 arc-second elevation in m whose mean over each 1 km cell is the world's.
 
     Smooth interpolation and fractal roughness (rougher where steeper) are corrected by the
@@ -65,7 +62,7 @@ def detailed_elevation(
     return detail.astype(np.float32)
 
 
-def _interpolation(shares: Array) -> Array:
+def _interpolation(shares: FloatArray) -> FloatArray:
     """Return linear interpolation weights ``(pixels, cells)`` from area shares ``(cells, pixels)``.
 
     Pixel positions are read off the shares: a cell's centre is the mean of its pixels.

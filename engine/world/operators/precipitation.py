@@ -14,13 +14,11 @@ from engine.world.random_fields import RandomField, stream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
+    from engine.grids import FloatArray
     from engine.world.domain import Domain
     from engine.world.presets import Preset
     from engine.world.simulation import Day
 
-    type Array = NDArray[np.float32]
 
 PENTAD_NOISE = 0.25
 """Standard deviation of the logarithm of a pentad's total, correlated over 10 km."""
@@ -39,7 +37,7 @@ class Precipitation:
         shape = self.sampler.geobox.shape
         self._field = RandomField((shape.y, shape.x), 2, 1.8)
         self._generator = stream(seed, "chirps noise")
-        self._rain: list[Array] = []
+        self._rain: list[FloatArray] = []
 
     def see(self, day: Day) -> Iterator[Observation]:
         """Yield a pentad's granules on its last day."""
@@ -58,7 +56,7 @@ class Precipitation:
             )
         self._rain.clear()
 
-    def _observed(self) -> Array:
+    def _observed(self) -> FloatArray:
         """Return the pentad's observed days ``(time, y, x)``, mm day-1."""
         true = np.stack(self._rain)
         grain = self._generator.standard_normal((len(true), 1, 1), np.float32)

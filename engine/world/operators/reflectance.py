@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from engine.grids import FloatArray
     from engine.world.domain import Domain
     from engine.world.presets import Preset
     from engine.world.simulation import Day
+    from engine.world.statics import Statics
 
-    type Array = NDArray[np.float32]
 
 WINDOW = 16
 """Days; the granule's date is the ninth."""
@@ -39,20 +40,22 @@ _BAND_NOISE = {1: 0.02, 2: 0.02, 3: 0.03, 4: 0.02, 5: 0.05, 6: 0.02, 7: 0.02}
 class _Glimpse:
     """What one day leaves for the composites around it."""
 
-    saturation: Array
-    cover: Array
+    saturation: FloatArray
+    cover: FloatArray
     clear: NDArray[np.bool_]
 
 
 class Reflectance:
     """Makes MCD43A4 granules on the first day of each 8-day period."""
 
-    def __init__(self, preset: Preset, domain: Domain, seed: int) -> None:
+    def __init__(self, preset: Preset, domain: Domain, statics: Statics, seed: int) -> None:
         self.sampler = SinusoidalSampler.of("h27v05", 2400, domain)
         starts = {period.start for period in EightDays(preset.months).periods}
         self._dates = {day for day in starts if day >= preset.months[0].first_day}
         self._field = RandomField(domain.shape, 2, 1.8)
         self._generator = stream(seed, "reflectance noise")
+        colour = RandomField(domain.shape, 15).draw(stream(seed, "soil colour"))
+        self._brightness = soil_brightness(statics, colour)
         self._days: deque[_Glimpse] = deque(maxlen=WINDOW)
 
     def see(self, day: Day) -> Iterator[Observation]:
@@ -76,7 +79,7 @@ class Reflectance:
         quality = np.where(count >= _LEAST_DAYS, quality, _NOTHING).astype(np.uint8)
         pixel_quality = np.where(self.sampler.seen, self.sampler.nearest(quality), _NOTHING)
         fields: dict[str, NDArray[Any]] = {}
-        for band, fine in band_reflectance(saturation, cover, noise).items():
+        for band, fine in band_reflectance(saturation, cover, self._brightness, noise).items():
             values = self.sampler.to_tile(fine)
             grain = self._generator.standard_normal(values.shape, np.float32)
             spread = np.where(pixel_quality == _MAGNITUDE, 2, 1) * _BAND_NOISE[band]
@@ -89,7 +92,7 @@ class Reflectance:
             fields[name] = pixel_quality.astype(np.uint8)
         return fields
 
-    def _clear_mean(self, name: str, count: NDArray[np.uint8]) -> Array:
+    def _clear_mean(self, name: str, count: NDArray[np.uint8]) -> FloatArray:
         """Average one state over the clear days; over all days where none was clear."""
         every = np.stack([getattr(glimpse, name) for glimpse in self._days])
         clear = np.stack([glimpse.clear for glimpse in self._days])
@@ -97,7 +100,25 @@ class Reflectance:
         return np.where(count > 0, mean, every.mean(axis=0)).astype(np.float32)
 
 
-def band_reflectance(saturation: Array, cover: Array, noise: Array) -> Mapping[int, Array]:
+def soil_brightness(statics: Statics, colour: FloatArray) -> FloatArray:
+    """Return how bright bare soil is against the common soil.
+
+    Quartz sand is bright, clay and what else colours a soil (humus, iron) is not.
+
+    Parameters
+    ----------
+    statics
+        Gives the texture.
+    colour
+        What texture does not explain, unit variance.
+    """
+    texture = 0.010 * (statics.sand - 33) - 0.006 * (statics.clay - 24)
+    return np.asarray(np.clip(1 + texture + 0.06 * colour, 0.5, 1.6), np.float32)
+
+
+def band_reflectance(
+    saturation: FloatArray, cover: FloatArray, brightness: FloatArray, noise: FloatArray
+) -> Mapping[int, FloatArray]:
     """Return the reflectance of MODIS bands 1 to 7 by number.
 
     Near infrared mixes bare soil and leaves; red follows from the NDVI that the cover means;
@@ -109,21 +130,23 @@ def band_reflectance(saturation: Array, cover: Array, noise: Array) -> Mapping[i
         S1 of the surface layer, 0 to 1.
     cover
         Fraction of ground under green canopy.
+    brightness
+        Of the bare soil, about 1.
     noise
         Added to the normalised difference of bands 6 and 7.
     """
     bare = 1 - cover
     ndvi = 0.14 + 0.76 * cover
-    nir = (0.25 - 0.06 * saturation) * bare + 0.42 * cover
+    nir = (0.25 - 0.06 * saturation) * brightness * bare + 0.42 * cover
     red = nir * (1 - ndvi) / (1 + ndvi)
-    swir1 = (0.32 - 0.10 * saturation) * bare + 0.20 * cover
+    swir1 = (0.32 - 0.10 * saturation) * brightness * bare + 0.20 * cover
     dryness = 0.04 + 0.22 * saturation * bare + 0.28 * cover + noise
     return {
         1: red,
         2: nir,
         3: 0.5 * red + 0.01,
         4: 0.6 * red + 0.02 + 0.03 * cover,
-        5: (0.29 - 0.07 * saturation) * bare + 0.36 * cover,
+        5: (0.29 - 0.07 * saturation) * brightness * bare + 0.36 * cover,
         6: swir1,
         7: swir1 * (1 - dryness) / (1 + dryness),
     }

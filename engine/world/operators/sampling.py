@@ -20,9 +20,9 @@ from engine.grids import covering_window, sinusoidal_tile
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from engine.grids import FloatArray
     from engine.world.domain import Domain
 
-    type Array = NDArray[np.float32]
 
 _SUBPIXELS = 3
 """Sample points along each side of a sinusoidal pixel."""
@@ -43,7 +43,7 @@ def crop_lattice(lattice: GeoBox, area: GeoBox, pad: int) -> GeoBox:
     return lattice[window[0], window[1]]
 
 
-def interval_shares(source: NDArray[np.float64], target: NDArray[np.float64]) -> Array:
+def interval_shares(source: NDArray[np.float64], target: NDArray[np.float64]) -> FloatArray:
     """Return the share of every target interval that each source interval covers.
 
     Parameters
@@ -65,7 +65,7 @@ def interval_shares(source: NDArray[np.float64], target: NDArray[np.float64]) ->
     low = np.maximum(source[None, :-1], target[:-1, None])
     high = np.minimum(source[None, 1:], target[1:, None])
     share = np.maximum(high - low, 0) / np.diff(target)[:, None]
-    return share.astype(np.float32)
+    return np.asarray(share, np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +74,13 @@ class LonLatSampler:
 
     geobox: GeoBox
     """The lattice, cropped."""
-    rows: Array
+    rows: FloatArray
     """``(lattice rows, fine rows)`` shares."""
-    columns: Array
+    columns: FloatArray
     """``(lattice columns, fine columns)`` shares."""
-    back_rows: Array
+    back_rows: FloatArray
     """``(fine rows, lattice rows)`` shares."""
-    back_columns: Array
+    back_columns: FloatArray
     """``(fine columns, lattice columns)`` shares."""
 
     @classmethod
@@ -96,11 +96,11 @@ class LonLatSampler:
             back_columns=interval_shares(x, fine_x),
         )
 
-    def to_lattice(self, fine: Array) -> Array:
+    def to_lattice(self, fine: FloatArray) -> FloatArray:
         """Return area means of 1 km values ``(..., y, x)`` over the lattice's pixels."""
         return self.rows @ fine @ self.columns.T
 
-    def to_fine(self, values: Array) -> Array:
+    def to_fine(self, values: FloatArray) -> FloatArray:
         """Return area means of the lattice's pixels over the 1 km cells."""
         return self.back_rows @ values @ self.back_columns.T
 
@@ -131,7 +131,7 @@ class SinusoidalSampler:
         shares.sum_duplicates()
         return cls(geobox=geobox, shares=shares, seen=seen)
 
-    def to_tile(self, fine: Array) -> Array:
+    def to_tile(self, fine: FloatArray) -> FloatArray:
         """Return area means of ``(y, x)`` over the crop's pixels, NaN outside the area."""
         values = (self.shares @ fine.ravel()).reshape(self.seen.shape)
         return np.where(self.seen, values, np.float32(np.nan))
@@ -146,9 +146,9 @@ class SinusoidalSampler:
 def _edges(geobox: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return x (ascending) and y (descending) of the cell edges."""
     a = geobox.affine
-    x = a.c + a.a * np.arange(geobox.shape.x + 1)
-    y = a.f + a.e * np.arange(geobox.shape.y + 1)
-    return x, y
+    x = a.c + a.a * np.arange(geobox.shape.x + 1, dtype=np.float64)
+    y = a.f + a.e * np.arange(geobox.shape.y + 1, dtype=np.float64)
+    return np.asarray(x), np.asarray(y)
 
 
 def _lattice_edges(lattice: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

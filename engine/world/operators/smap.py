@@ -18,14 +18,13 @@ from engine.world.random_fields import RandomField, stream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
+    from engine.grids import FloatArray
     from engine.world.domain import Domain
     from engine.world.presets import Preset
     from engine.world.simulation import Day
 
-    type Array = NDArray[np.float32]
 
 STAMPS = tuple(timedelta(hours=1.5 + 3 * k) for k in range(8))
 """Middles of the eight 3 h averages."""
@@ -55,7 +54,7 @@ class Smap:
         self._smoothing = preset.smap_smoothing
         self._months = frozenset(preset.months)
         self._error = _CoarseError(self.geobox, seed)
-        self._monthly: tuple[Month, Array] | None = None
+        self._monthly: tuple[Month, FloatArray] | None = None
 
     def see(self, day: Day) -> Iterator[Observation]:
         """Yield a day's eight granules, where its month is wanted."""
@@ -86,17 +85,17 @@ class Smap:
                 fields={name: field.astype(np.float32) for name, field in fields.items()},
             )
 
-    def error(self, month: Month) -> Array:
+    def error(self, month: Month) -> FloatArray:
         """Return a month's error of surface soil moisture on the granules' cells, m3 m-3."""
         if self._monthly is None or self._monthly[0] != month:
             self._monthly = (month, self._error.of(month, self._size))
         return self._monthly[1]
 
-    def _coarse(self, fine: Array) -> Array:
+    def _coarse(self, fine: FloatArray) -> FloatArray:
         rim = MARGIN - _RIM
         return block_mean(fine)[rim:-rim, rim:-rim].astype(np.float32)
 
-    def _smooth(self, coarse: Array) -> Array:
+    def _smooth(self, coarse: FloatArray) -> FloatArray:
         if not self._smoothing:
             return coarse
         return np.asarray(ndimage.uniform_filter(coarse, 3, mode="nearest"), np.float32)
@@ -122,16 +121,16 @@ class _CoarseError:
         )
         self._field = RandomField((province.shape.y, province.shape.x), 8, 1.8)
 
-    def of(self, month: Month, size: ErrorSize) -> Array:
+    def of(self, month: Month, size: ErrorSize) -> FloatArray:
         static = self._draw("smap bias") * np.float32(size.static)
         return static + self._draw(f"smap error {month}") * np.float32(size.monthly)
 
-    def _draw(self, purpose: str) -> Array:
+    def _draw(self, purpose: str) -> FloatArray:
         field = self._field.draw(stream(self._seed, purpose))
         return ((field - field.mean()) / field.std())[self._window]
 
 
-def _daily_fields(day: Day) -> dict[str, Array]:
+def _daily_fields(day: Day) -> dict[str, FloatArray]:
     frozen = np.clip(-day.air_temperature, 0, 1) * (day.rain > 0.5)
     return {
         "sm_surface": day.soil_moisture,

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from engine.grids import FloatArray
     from engine.world.domain import Domain
     from engine.world.presets import Preset
     from engine.world.simulation import Day
     from engine.world.statics import Statics
 
-    type Array = NDArray[np.float32]
     type Flags = NDArray[np.uint8]
 
 NOISE = {"Day": 0.8, "Night": 0.5}
@@ -81,14 +81,14 @@ class Temperature:
         fields["Emis_32"] = _constant(either, 0.982)
         return fields
 
-    def _pixel_mean(self, total: _ClearSum) -> Array:
+    def _pixel_mean(self, total: _ClearSum) -> FloatArray:
         """Average over the 1 km cells of each pixel that were seen at least once, K."""
         seen = (total.count > 0).astype(np.float32)
         mean = total.values / np.maximum(total.count, 1)
         return self.sampler.to_tile(mean) / np.maximum(self.sampler.to_tile(seen), 1e-3)
 
 
-def day_temperature(day: Day) -> Array:
+def day_temperature(day: Day) -> FloatArray:
     """Return the surface temperature at the morning overpass, K."""
     light = day.par / 9
     shade = (1 - 0.25 * day.cover) * (1 - 0.25 * day.saturation)
@@ -96,7 +96,7 @@ def day_temperature(day: Day) -> Array:
     return (day.air_temperature + excess + 273.15).astype(np.float32)
 
 
-def night_temperature(day: Day, urban: Array) -> Array:
+def night_temperature(day: Day, urban: FloatArray) -> FloatArray:
     """Return the surface temperature at the evening overpass, K."""
     kept = 1.5 * day.saturation + 2 * urban
     return (day.air_temperature - 4 + kept + 273.15).astype(np.float32)
@@ -106,7 +106,7 @@ def night_temperature(day: Day, urban: Array) -> Array:
 class _ClearSum:
     """Sum over the clear days of a period."""
 
-    values: Array
+    values: FloatArray
     count: Flags
     bits: Flags
 
@@ -120,13 +120,13 @@ class _ClearSum:
         for array in (self.values, self.count, self.bits):
             array[:] = 0
 
-    def add(self, temperature: Array, clear: NDArray[np.bool_], bit: int) -> None:
+    def add(self, temperature: FloatArray, clear: NDArray[np.bool_], bit: int) -> None:
         self.values[clear] += temperature[clear]
         self.count[clear] += 1
         self.bits[clear] |= np.uint8(1 << bit)
 
 
-def _classify(count: NDArray[np.integer]) -> tuple[Array, Flags]:
+def _classify(count: NDArray[np.integer]) -> tuple[FloatArray, Flags]:
     """Return the noise factor and the quality byte that a number of clear days brings."""
     spread = np.ones(count.shape, np.float32)
     quality = np.full(count.shape, _CLOUDY, np.uint8)
@@ -137,5 +137,5 @@ def _classify(count: NDArray[np.integer]) -> tuple[Array, Flags]:
     return spread, quality
 
 
-def _constant(count: NDArray[np.integer], value: float) -> Array:
+def _constant(count: NDArray[np.integer], value: float) -> FloatArray:
     return np.where(count > 0, value, np.nan).astype(np.float32)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-import h5netcdf
 import numpy as np
+import xarray as xr
 
 from engine.world.writers.geotiff import write_geotiff
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
     from engine.world.operators.observation import Observation
@@ -35,17 +36,10 @@ def write_esif(
         return write_geotiff(path, values, observation.geobox, nodata=-9999, mark=mark, units=UNITS)
     path = stem.with_suffix(".nc")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with h5netcdf.File(path, "w") as file:
-        file.attrs["Conventions"] = "CF-1.8"
-        file.attrs["title"] = "TROPOMI enhanced SIF, 8-day, 0.05 degree"
-        file.attrs["time_coverage_start"] = f"{observation.time:%Y-%m-%d}"
-        file.attrs["synthetic"] = mark
-        _write_axes(file, observation.geobox)
-        variable = file.create_variable(
-            "eSIF", ("lat", "lon"), data=np.nan_to_num(values, nan=_FILL), fillvalue=_FILL
-        )
-        variable.attrs["long_name"] = "enhanced solar-induced chlorophyll fluorescence at 740 nm"
-        variable.attrs["units"] = UNITS
+    dataset = _dataset(values, observation.geobox)
+    dataset.attrs["time_coverage_start"] = f"{observation.time:%Y-%m-%d}"
+    dataset.attrs["synthetic"] = mark
+    dataset.to_netcdf(path, engine="h5netcdf", encoding={"eSIF": {"_FillValue": _FILL}})
     return path
 
 
@@ -59,14 +53,16 @@ def esif_stem(time: datetime) -> str:
     return f"eSIF_005deg_8day_{time:%Y%j}"
 
 
-def _write_axes(file: h5netcdf.File, geobox: GeoBox) -> None:
+def _dataset(values: NDArray[np.float32], geobox: GeoBox) -> xr.Dataset:
     a = geobox.affine
-    file.dimensions = {"lat": geobox.shape.y, "lon": geobox.shape.x}
-    axes = {
-        "lat": (a.f + a.e * (np.arange(geobox.shape.y) + 0.5), "degrees_north", "latitude"),
-        "lon": (a.c + a.a * (np.arange(geobox.shape.x) + 0.5), "degrees_east", "longitude"),
-    }
-    for name, (values, units, standard_name) in axes.items():
-        variable = file.create_variable(name, (name,), data=values)
-        variable.attrs["units"] = units
-        variable.attrs["standard_name"] = standard_name
+    latitude = a.f + a.e * (np.arange(geobox.shape.y) + 0.5)
+    longitude = a.c + a.a * (np.arange(geobox.shape.x) + 0.5)
+    name = "enhanced solar-induced chlorophyll fluorescence at 740 nm"
+    return xr.Dataset(
+        {"eSIF": (("lat", "lon"), values, {"long_name": name, "units": UNITS})},
+        coords={
+            "lat": ("lat", latitude, {"units": "degrees_north", "standard_name": "latitude"}),
+            "lon": ("lon", longitude, {"units": "degrees_east", "standard_name": "longitude"}),
+        },
+        attrs={"Conventions": "CF-1.8", "title": "TROPOMI enhanced SIF, 8-day, 0.05 degree"},
+    )

@@ -8,37 +8,29 @@ import numpy as np
 import rasterio
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
-    from engine.months import Month
+    from engine.grids import FloatArray
+    from engine.world.operators.observation import Observation
 
-    type Array = NDArray[np.float32]
 
-
-def write_chirps(folder: Path, time: datetime, rain: Array, geobox: GeoBox, mark: str) -> Path:
+def write_chirps(observation: Observation, folder: Path, mark: str) -> Path:
     """Write one day of rain in mm, as ``chirps-v2.0.YYYY.MM.DD.tif`` below its year."""
+    time = observation.time
     path = folder / f"{time:%Y}" / f"chirps-v2.0.{time:%Y.%m.%d}.tif"
-    return write_geotiff(path, rain, geobox, nodata=-9999, mark=mark)
+    rain = observation.fields["precipitation"]
+    return write_geotiff(path, rain, observation.geobox, nodata=-9999, mark=mark)
 
 
-def write_srtm(folder: Path, name: str, elevation: Array, geobox: GeoBox, mark: str) -> Path:
+def write_srtm(folder: Path, name: str, elevation: FloatArray, geobox: GeoBox, mark: str) -> Path:
     """Write one tile of elevation in m, int16."""
     values = np.rint(elevation).astype(np.int16)
     return write_geotiff(
         folder / f"{name}.tif", values, geobox, nodata=-32768, mark=mark, units="m", predictor=2
     )
-
-
-def write_truth(
-    folder: Path, name: str, month: Month, values: Array, geobox: GeoBox, mark: str, units: str
-) -> Path:
-    """Write a month of the truth, as ``<name>_YYYY-MM.tif``."""
-    path = folder / f"{name}_{month}.tif"
-    return write_geotiff(path, values, geobox, nodata=-9999, mark=mark, units=units, predictor=3)
 
 
 def write_geotiff(

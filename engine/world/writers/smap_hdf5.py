@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import tomllib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -39,31 +40,35 @@ def granule_name(time: datetime) -> str:
     return f"SMAP_L4_SM_gph_{time:%Y%m%dT%H%M%S}_Vv8010_001.h5"
 
 
+_PLACEHOLDER = granule_name(datetime(1900, 1, 1, tzinfo=UTC))
+
+
 class SmapWriter:
-    """Writes the granules of one window.
+    """Writes granules; the first of a window makes the image of all.
 
     Parameters
     ----------
-    geobox
-        The window of the M09 grid.
     mark
         Text that says that the data are synthetic.
     """
 
-    def __init__(self, geobox: GeoBox, mark: str) -> None:
-        self._shape = (geobox.shape.y, geobox.shape.x)
-        self._name = granule_name(datetime(1900, 1, 1, tzinfo=UTC))
-        self._image, self._offsets = _image(geobox, self._name, mark)
+    def __init__(self, mark: str) -> None:
+        self._mark = mark
+        self._images: dict[GeoBox, _Image] = {}
 
     def write(self, observation: Observation, folder: Path) -> Path:
         """Write one granule below a folder by year and month; return its path."""
+        geobox = observation.geobox
+        if geobox not in self._images:
+            self._images[geobox] = _image(geobox, self._mark)
+        image = self._images[geobox]
         name = granule_name(observation.time)
-        content = bytearray(self._image.replace(self._name.encode(), name.encode()))
-        for field, offset in self._offsets.items():
+        content = bytearray(image.content.replace(_PLACEHOLDER.encode(), name.encode()))
+        for field, offset in image.offsets.items():
             if field == "time":
                 values: NDArray[Any] = np.array([_seconds(observation.time)], "<f8")
             else:
-                values = np.nan_to_num(observation.fields[field], nan=_FILL).astype("<f4")
+                values = np.nan_to_num(observation.fields[field], nan=float(_FILL)).astype("<f4")
             content[offset : offset + values.nbytes] = values.tobytes()
         path = folder / f"{observation.time:%Y/%m}" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,13 +80,20 @@ def _seconds(time: datetime) -> float:
     return (time - _EPOCH).total_seconds()
 
 
-def _image(geobox: GeoBox, name: str, mark: str) -> tuple[bytes, dict[str, int]]:
-    """Return an HDF5 file of zeros and where in it each changing array lies."""
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """An HDF5 file of zeros, and where in it each changing array lies."""
+
+    content: bytes
+    offsets: dict[str, int]
+
+
+def _image(geobox: GeoBox, mark: str) -> _Image:
     table = _table()
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver="earliest") as file:
         file.attrs.update({key: np.bytes_(text) for key, text in table["attributes"].items()})
-        file.attrs["Filename"] = np.bytes_(name)
+        file.attrs["Filename"] = np.bytes_(_PLACEHOLDER)
         file.attrs["synthetic"] = mark
         _write_axes(file, geobox)
         _write_cells(file, geobox)
@@ -97,7 +109,7 @@ def _image(geobox: GeoBox, name: str, mark: str) -> tuple[bytes, dict[str, int]]
         file.flush()
         offsets = {field: file[_GROUP][field].id.get_offset() for field in table["fields"]}
         offsets["time"] = time.id.get_offset()
-    return buffer.getvalue(), offsets
+    return _Image(buffer.getvalue(), offsets)
 
 
 def _write_axes(file: h5py.File, geobox: GeoBox) -> None:

@@ -1,0 +1,55 @@
+"""Every instrument before the passing truth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.world.operators.fluorescence import Fluorescence
+from engine.world.operators.precipitation import Precipitation
+from engine.world.operators.reflectance import Reflectance
+from engine.world.operators.smap import Smap
+from engine.world.operators.temperature import Temperature
+from engine.world.operators.truth import MonthlyTruth
+from engine.world.simulation import simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from engine.world.domain import Domain
+    from engine.world.operators.observation import Instrument, Observation
+    from engine.world.operators.truth import TrueMonth
+    from engine.world.presets import Preset
+    from engine.world.statics import Statics
+
+
+def observe(
+    preset: Preset, domain: Domain, statics: Statics, seed: int
+) -> Iterator[Observation | TrueMonth]:
+    """Simulate a world and yield what there is to see of it, in the order it becomes known.
+
+    Parameters
+    ----------
+    preset
+        Months and difficulty.
+    domain, statics
+        The land.
+    seed
+        Of the world.
+
+    Yields
+    ------
+    Observation or TrueMonth
+        Every granule's content, and the truth of every month.
+    """
+    instruments: Sequence[Instrument] = (
+        Smap(preset, domain, seed),
+        Temperature(preset, domain, statics, seed),
+        Reflectance(preset, domain, statics, seed),
+        Fluorescence(preset, domain, seed),
+        Precipitation(preset, domain, seed),
+    )
+    truth = MonthlyTruth(preset, domain)
+    for day in simulate(preset, domain, statics, seed):
+        for instrument in instruments:
+            yield from instrument.see(day)
+        yield from truth.see(day)
