@@ -86,7 +86,7 @@ class FeatureStore:
         folder: Path,
         weights: WeightCache | None = None,
     ) -> None:
-        self.archive, self.region = archive, region
+        self.archive, self.region, self.folder = archive, region, folder
         self.area = region.area()
         self.weights = WeightCache(folder / "weights") if weights is None else weights
         self.features = {**FEATURES, **own_features(region.predictors)}
