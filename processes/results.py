@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from posixpath import dirname, normpath
+from posixpath import basename, dirname, normpath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     type Document = Mapping[str, JsonValue]
 
 from processes.definitions import PROCESSES
+
+GEOJSON = "application/geo+json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +48,7 @@ def item_collection(items: Sequence[tuple[str, Document]]) -> dict[str, JsonValu
     items
         Path of each item below the service's address, and the item with hrefs relative to it.
     """
-    features = [map_hrefs(dict(item), partial(_below, dirname(path))) for path, item in items]
-    return {"type": "FeatureCollection", "features": features}
+    return {"type": "FeatureCollection", "features": [_feature(path, item) for path, item in items]}
 
 
 def address(outputs: Document, locate: Callable[[str], str]) -> dict[str, JsonValue]:
@@ -86,6 +87,14 @@ def map_hrefs(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
         key: change(item) if key == "href" and isinstance(item, str) else map_hrefs(item, change)
         for key, item in value.items()
     }
+
+
+def _feature(path: str, item: Document) -> JsonValue:
+    """Return an item that names itself, since it now stands outside its catalogue."""
+    links = item.get("links")
+    itself: JsonValue = {"rel": "self", "href": basename(path), "type": GEOJSON}
+    named = {**item, "links": [itself, *(links if isinstance(links, list) else [])]}
+    return map_hrefs(named, partial(_below, dirname(path)))
 
 
 def _below(folder: str, href: str) -> str:
