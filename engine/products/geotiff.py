@@ -75,6 +75,7 @@ def read_raster(
         if window is None:
             return None
         _check_band(path, file, variable)
+        _check_complete(path, file, variable.band)
         stored = file.read(
             variable.band, window=RasterWindow.from_slices(window.rows, window.columns)
         )
@@ -106,6 +107,20 @@ def _geobox(path: Path, file: DatasetReader, grid: GridSpec | None, crs: str | N
 def _check_band(path: Path, file: DatasetReader, variable: VariableSpec) -> None:
     if variable.band > file.count:
         raise GranuleError(path, f"it has {file.count} band(s)", f"band {variable.band}")
+
+
+def _check_complete(path: Path, file: DatasetReader, band: int) -> None:
+    """Refuse a TIFF whose last block lies beyond its end, even if the area's blocks are there."""
+    if file.driver != "GTiff" or path.suffix == ".gz":
+        return
+    height, width = file.block_shapes[band - 1]
+    block = f"{(file.width - 1) // width}_{(file.height - 1) // height}"
+    offset, size = (
+        int(file.get_tag_item(f"BLOCK_{what}_{block}", "TIFF", bidx=band) or 0)
+        for what in ("OFFSET", "SIZE")
+    )
+    if offset + size > path.stat().st_size:
+        raise GranuleError(path, "is truncated", f"at least {offset + size} bytes")
 
 
 def _said(file: DatasetReader, band: int) -> Said:

@@ -65,16 +65,13 @@ def field_of(
         Where units or scale in the file are not those of the spec.
     """
     _check_units(path, variable, said)
-    scale, offset = _scaling(path, variable, said)
+    _check_scaling(path, variable, said)
+    scale, offset = _scaling(variable, said)
     valid = _is_valid(stored, variable, said)
     values = np.full(stored.shape, np.nan, np.float32)
     np.multiply(stored, np.float32(scale), out=values, where=valid, casting="unsafe")
     if offset:
         values += np.float32(offset)
-    if variable.valid is not None and variable.valid_of == "physical":
-        low, high = variable.valid
-        with np.errstate(invalid="ignore"):
-            valid &= (values >= np.float32(low)) & (values <= np.float32(high))
     weight = valid.astype(np.float32)
     if quality is not None and variable.quality is not None:
         weight *= _quality_weight(quality, variable.quality.table)
@@ -130,11 +127,9 @@ def _check_units(path: Path, variable: VariableSpec, said: Said) -> None:
         )
 
 
-def _scaling(path: Path, variable: VariableSpec, said: Said) -> tuple[float, float]:
-    """Return factor and offset; the file and the spec must not contradict each other."""
-    inverted = variable.scale_attribute == "divide"
-    factor = 1 / said.scale if inverted and said.scale else said.scale
-    if _contradict(variable.scale, factor):
+def _check_scaling(path: Path, variable: VariableSpec, said: Said) -> None:
+    """Refuse a file whose scale or offset contradicts the spec."""
+    if _contradict(variable.scale, _said_factor(variable, said)):
         raise GranuleError(
             path,
             f"{_shown(variable)} has scale_factor {said.scale}",
@@ -144,7 +139,18 @@ def _scaling(path: Path, variable: VariableSpec, said: Said) -> tuple[float, flo
         raise GranuleError(
             path, f"{_shown(variable)} has add_offset {said.offset}", f"{variable.offset}"
         )
-    return _first(variable.scale, factor, 1.0), _first(variable.offset, said.offset, 0.0)
+
+
+def _scaling(variable: VariableSpec, said: Said) -> tuple[float, float]:
+    """Return factor and offset: the spec's, else the file's, else 1 and 0."""
+    factor = _first(variable.scale, _said_factor(variable, said), 1.0)
+    return factor, _first(variable.offset, said.offset, 0.0)
+
+
+def _said_factor(variable: VariableSpec, said: Said) -> float | None:
+    if not said.scale:
+        return None
+    return 1 / said.scale if variable.scale_attribute == "divide" else said.scale
 
 
 def _contradict(wanted: float | None, found: float | None) -> bool:
@@ -161,18 +167,28 @@ def _is_valid(stored: Stored, variable: VariableSpec, said: Said) -> NDArray[np.
     for fill in {*variable.fill, *said.fill}:
         if np.isfinite(fill):
             valid &= stored != _as_stored(fill, stored.dtype)
-    if variable.valid is not None and variable.valid_of == "stored":
-        low, high = (_as_stored(limit, stored.dtype) for limit in variable.valid)
+    if variable.valid is not None:
+        low, high = (_as_stored(limit, stored.dtype) for limit in _stored_limits(variable, said))
         with np.errstate(invalid="ignore"):
             valid &= (stored >= low) & (stored <= high)
     return valid
 
 
+def _stored_limits(variable: VariableSpec, said: Said) -> tuple[float, ...]:
+    """Return the valid range in stored numbers."""
+    limits = variable.valid or (-math.inf, math.inf)
+    if variable.valid_of == "stored":
+        return limits
+    scale, offset = _scaling(variable, said)
+    return tuple(sorted((limit - offset) / scale for limit in limits))
+
+
 def _as_stored(number: float, dtype: np.dtype[Any]) -> float:
     """Round a number as the file's own float type would, so that -3.4e38 or 0.9 compare equal."""
-    if dtype.kind != "f" or abs(number) > np.finfo(dtype).max:
+    if dtype.kind != "f":
         return number
-    return float(dtype.type(number))
+    with np.errstate(over="ignore"):
+        return float(dtype.type(number))
 
 
 def _quality_weight(quality: Stored, table: NDArray[np.float32]) -> NDArray[np.float32]:
