@@ -42,6 +42,7 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
     runner
         Who runs the jobs; by default each in a child process.
     """
+    behind = load_pygeoapi(settings)
     store = SqlJobStore.open(settings.job_database)
     runner = runner or ProcessRunner(store, settings.environment(), at_once=settings.jobs_at_once)
 
@@ -55,7 +56,7 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
             store.close()
 
     application = Starlette(
-        routes=[*_own_routes(settings), Mount("/", load_pygeoapi(settings))],
+        routes=[*_own_routes(settings), Mount("/", behind)],
         middleware=[_cross_origin()],
         exception_handlers={
             VadoseError: answer_error,

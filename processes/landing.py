@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from engine.errors import InputError
 from engine.files import atomic_path
+from processes.problems import answer_error
 from processes.status import link
 
 if TYPE_CHECKING:
@@ -36,6 +39,13 @@ def load_pygeoapi(settings: Settings) -> Starlette:
     its application module is imported; so the files are written and the variables set here. One
     process has one pygeoapi: a second call returns the first application.
     """
+    with warnings.catch_warnings():
+        # What pygeoapi's own code does with its libraries is not ours to mend.
+        warnings.simplefilter("ignore")
+        return _imported(settings)
+
+
+def _imported(settings: Settings) -> Starlette:
     from pygeoapi.openapi import get_oas  # noqa: PLC0415  (its import takes seconds)
 
     configuration = _configuration(settings)
@@ -49,6 +59,7 @@ def load_pygeoapi(settings: Settings) -> Starlette:
             temporary.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         os.environ[variable] = str(path.absolute())
     application: Starlette = importlib.import_module("pygeoapi.starlette_app").APP
+    application.add_exception_handler(HTTPException, answer_error)
     return application
 
 

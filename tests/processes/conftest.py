@@ -62,8 +62,14 @@ def serving(settings: Settings, runner: Runner | None = None) -> Iterator[httpx.
 
 @pytest.fixture(scope="session")
 def serve() -> Callable[..., AbstractContextManager[httpx.Client]]:
-    """Give the means to serve some settings."""
-    return serving
+    """Give the means to serve some settings; ``run_jobs=False`` leaves the jobs in line."""
+
+    def serve_settings(
+        settings: Settings, *, run_jobs: bool = True
+    ) -> AbstractContextManager[httpx.Client]:
+        return serving(settings, None if run_jobs else IdleRunner())
+
+    return serve_settings
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,245 @@
+"""Processes and jobs over real HTTP, checked against the OGC schemas."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT7
+
+from engine.testing import shared_path
+from processes.jobs.model import JobFilter
+from processes.jobs.store import SqlJobStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import httpx
+
+    from processes.settings import Settings
+
+EXECUTION = "/processes/downscale-smap/execution"
+OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
+
+
+@pytest.fixture(scope="module")
+def obeys() -> Callable[[str, object], None]:
+    """Give the means to check a document against a schema of OGC API - Processes 1.0."""
+    folder = shared_path("ogc-schemas", "ogcapi", "processes", "part1", "1.0", "openapi", "schemas")
+    base = folder.as_uri() + "/"
+
+    def load(uri: str) -> Resource[object]:
+        path = folder / uri.removeprefix(base)
+        return Resource.from_contents(yaml.safe_load(path.read_text()), DRAFT7)
+
+    registry: Registry[object] = Registry(retrieve=load)
+
+    def check(name: str, document: object) -> None:
+        Draft7Validator({"$ref": base + name}, registry=registry).validate(document)
+
+    return check
+
+
+def execute(client: httpx.Client, **inputs: object) -> httpx.Response:
+    body = {"inputs": {"datetime": "2020-05"} | inputs}
+    return client.post(EXECUTION, json=body, headers={"Prefer": "respond-async"})
+
+
+def test_processes_are_listed_and_described(client: httpx.Client, obeys: Callable) -> None:
+    """Both processes are listed; the list and the descriptions obey their schemas."""
+    document = client.get("/processes").json()
+    obeys("processList.yaml", document)
+    assert [one["id"] for one in document["processes"]] == ["reconstruct-sif", "downscale-smap"]
+    assert len(client.get("/processes?limit=1").json()["processes"]) == 1
+    obeys("process.yaml", client.get("/processes/downscale-smap").json())
+
+
+def test_an_execution_is_accepted_as_a_job(client: httpx.Client, obeys: Callable) -> None:
+    """201 with the address of the status; no member is null; the id cannot be guessed."""
+    reply = execute(client)
+    assert reply.status_code == 201
+    assert reply.headers["Preference-Applied"] == "respond-async"
+    job = reply.json()
+    obeys("statusInfo.yaml", job)
+    assert (job["status"], job["progress"], job["processID"]) == ("accepted", 0, "downscale-smap")
+    assert uuid.UUID(job["jobID"]).version == 4
+    assert "null" not in reply.text
+    assert job["created"].endswith("Z")
+    assert reply.headers["Location"] == f"{client.base_url}/jobs/{job['jobID']}".replace(
+        "//j", "/j"
+    )
+    assert client.get(reply.headers["Location"]).json()["jobID"] == job["jobID"]
+    relations = [link["rel"] for link in job["links"]]
+    assert "monitor" in relations
+    assert not any(relation.endswith("/results") for relation in relations)
+
+
+def test_a_successful_job_links_its_results(
+    client: httpx.Client, settings: Settings, obeys: Callable
+) -> None:
+    """The results are qualified values by output, with absolute addresses."""
+    job_id = client.post(
+        "/processes/reconstruct-sif/execution",
+        json={"inputs": {"datetime": "2020-05"}, "outputs": {"items": {}, "report": {}}},
+    ).json()["jobID"]
+    store = SqlJobStore.open(settings.job_database)
+    while (claimed := store.claim()) is not None and claimed.id != job_id:
+        pass
+    items = {"type": "FeatureCollection", "features": [{"assets": {"a": {"href": "catalog/x"}}}]}
+    store.succeed(job_id, 1, {"items": items, "model": {}, "report": {"months": 1}})
+    store.close()
+    status = client.get(f"/jobs/{job_id}").json()
+    obeys("statusInfo.yaml", status)
+    (address,) = [link["href"] for link in status["links"] if link["rel"].endswith("/results")]
+    document = client.get(address).json()
+    obeys("results.yaml", document)
+    assert set(document) == {"items", "report"}
+    assert document["items"]["mediaType"] == "application/geo+json"
+    href = document["items"]["value"]["features"][0]["assets"]["a"]["href"]
+    assert href == f"http://127.0.0.1:{client.base_url.port}/catalog/x"
+
+
+def test_results_of_a_waiting_job_are_not_ready(client: httpx.Client) -> None:
+    """404 with the type that the OGC names."""
+    job_id = execute(client).json()["jobID"]
+    reply = client.get(f"/jobs/{job_id}/results")
+    assert reply.status_code == 404
+    assert reply.json()["type"] == f"{OGC}/result-not-ready"
+
+
+def test_dismissing_ends_a_job_and_then_forgets_it(client: httpx.Client, obeys: Callable) -> None:
+    """The first DELETE dismisses, the second removes, the third finds nothing."""
+    job_id = execute(client).json()["jobID"]
+    for _ in range(2):
+        reply = client.delete(f"/jobs/{job_id}")
+        assert reply.status_code == 200
+        obeys("statusInfo.yaml", reply.json())
+        assert reply.json()["status"] == "dismissed"
+    reply = client.delete(f"/jobs/{job_id}")
+    assert (reply.status_code, reply.json()["type"]) == (404, f"{OGC}/no-such-job")
+
+
+def test_jobs_are_listed_in_pages(client: httpx.Client, obeys: Callable) -> None:
+    """Following the next links shows every job once, the newest first."""
+    expected = [execute(client).json()["jobID"] for _ in range(3)][::-1]
+    address: str | None = "/jobs?limit=2&status=accepted"
+    seen: list[str] = []
+    while address is not None:
+        page = client.get(address).json()
+        obeys("jobList.yaml", page)
+        seen += [job["jobID"] for job in page["jobs"]]
+        address = next((link["href"] for link in page["links"] if link["rel"] == "next"), None)
+    assert seen[:3] == expected
+    assert len(seen) == len(set(seen))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "the body is no JSON"),
+        (b"[1, 2]", "the body is no JSON object"),
+        (b"null", "the body is no JSON object"),
+        (b'{"inputs": {"datetime": NaN}}', "the body is no JSON"),
+        (b"[" * 100_000, "the body is no JSON"),
+        (b'{"inputs": {"datetime": ' + b"1" * 5000 + b"}}", "the body is no JSON"),
+        (b'{"inputs": null}', "inputs: None"),
+        (b'{"inputs": {}}', "datetime: it is required"),
+        (b'{"inputs": {"datetime": "2020-05"}, "mode": "async"}', "unknown member mode"),
+        (b'{"inputs": {"datetime": "2020-05"}, "response": "raw"}', "response: only document"),
+        (b'{"inputs": {"datetime": "2020-05"}, "outputs": {"maps": {}}}', "outputs.maps"),
+        (b'{"inputs": {"datetime": "2020-05"}, "outputs": ["items"]}', "outputs: not a JSON"),
+        (
+            b'{"inputs": {"datetime": "2020-05", "bbox": [170, 0, -170, 5]}}',
+            "bbox: [170.0, 0.0, -170.0, 5.0] crosses the antimeridian or is inside out",
+        ),
+        (b'{"inputs": {"datetime": "2020-07/2020-05"}}', "ends before it starts"),
+        (b'{"inputs": {"datetime": "2020-05", "colour": 1}}', "colour: there is no such input"),
+    ],
+)
+def test_bad_requests_are_refused_with_a_reason(
+    client: httpx.Client, obeys: Callable, body: bytes, message: str
+) -> None:
+    """400 as application/json, a body that obeys the schema, and the reason in our words."""
+    reply = client.post(EXECUTION, content=body)
+    assert reply.status_code == 400
+    assert reply.headers["Content-Type"] == "application/json"
+    obeys("exception.yaml", reply.json())
+    assert message in reply.json()["detail"]
+
+
+def test_large_bodies_are_refused(client: httpx.Client) -> None:
+    """A body beyond the limit is not read to its end."""
+    assert client.post(EXECUTION, content=b" " * 1_100_000).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "kind"),
+    [
+        ("/processes/nothing", 404, f"{OGC}/no-such-process"),
+        ("/jobs/nothing", 404, f"{OGC}/no-such-job"),
+        ("/jobs/nothing/results", 404, f"{OGC}/no-such-job"),
+        ("/jobs?status=bogus", 400, "about:blank"),
+        ("/jobs?limit=0", 400, "about:blank"),
+        ("/jobs?offset=x", 400, "about:blank"),
+        (f"/jobs?limit={'9' * 5000}", 400, "about:blank"),
+        ("/jobs/..%2f..%2fetc%2fpasswd", 404, "about:blank"),
+        ("/nothing/at/all", 404, "about:blank"),
+    ],
+)
+def test_errors_are_problems(
+    client: httpx.Client, obeys: Callable, address: str, status: int, kind: str
+) -> None:
+    """Errors are RFC 7807 bodies with the types that the OGC names."""
+    reply = client.get(address)
+    assert (reply.status_code, reply.json()["type"]) == (status, kind)
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    obeys("exception.yaml", reply.json())
+
+
+def test_a_full_queue_refuses_more(serve: Callable, settings: Settings, tmp_path: Path) -> None:
+    """Beyond the limit of waiting jobs the service says to try later."""
+    few = settings.model_copy(update={"data": tmp_path, "jobs_waiting": 2})
+    with serve(few, run_jobs=False) as client:
+        assert [execute(client).status_code for _ in range(3)] == [201, 201, 503]
+
+
+def test_the_landing_page_links_processes_and_catalogue(
+    client: httpx.Client, obeys: Callable
+) -> None:
+    """The landing page of pygeoapi is there, and names the catalogue too."""
+    document = client.get("/", headers={"Accept": "application/json"}).json()
+    obeys("landingPage.yaml", document)
+    addresses = [link["href"] for link in document["links"]]
+    assert any(address.endswith("/processes") for address in addresses)
+    assert any(address.endswith("/catalog/catalog.json") for address in addresses)
+
+
+def test_pygeoapi_knows_the_processes(client: httpx.Client) -> None:
+    """Its conformance and OpenAPI documents are served, and name our processes."""
+    core = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/core"
+    assert core in client.get("/conformance").json()["conformsTo"]
+    openapi = client.get("/openapi?f=json").json()
+    assert "/processes/downscale-smap/execution" in openapi["paths"]
+
+
+@pytest.mark.parametrize("address", ["/", "/processes", "/processes/reconstruct-sif", "/jobs"])
+def test_browsers_get_pages(client: httpx.Client, address: str) -> None:
+    """A reader of HTML sees pygeoapi's pages, a program gets JSON at the same address."""
+    page = client.get(address, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert page.status_code == 200
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert json.loads(client.get(address).text)
+
+
+def test_health_is_told(client: httpx.Client, settings: Settings) -> None:
+    """A service that can read its jobs says that it is well."""
+    assert client.get("/health").json()["status"] == "ok"
+    store = SqlJobStore.open(settings.job_database)
+    assert store.find(JobFilter())[1] >= 0
+    store.close()
