@@ -245,8 +245,9 @@ class FeatureStore:
         """Return features of one product, from the cache or made anew."""
         product, time = features[0].product, features[0].time
         granules = self._granules(product, time, span, where)
+        timing = () if time == "static" else (span, self._cadence(product))
         key = self._key(
-            str((span, self._cadence(product))),
+            str(timing),
             load_specs()[product].model_dump_json(),
             *(feature.model_dump_json() for feature in features),
             granules=granules,

@@ -10,10 +10,12 @@ import h5py
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
+from odc.geo.geobox import GeoBox
 from pyhdf.SD import SD, SDC
 from rasterio.transform import from_origin
 
-from engine.grids import COARSE_PIXEL, SINUSOIDAL_TILE
+from engine.grids import COARSE_PIXEL, SINUSOIDAL_TILE, covering_window
 from engine.models.candidates import candidate
 from engine.models.card import CardRegion, CardTarget
 from engine.models.table import Table, Variable
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
-    from odc.geo.geobox import GeoBox
 
 
 def shared_path(*parts: str) -> Path:
@@ -49,6 +50,29 @@ def tiny_world_in(folder: Path) -> World:
     Tests take it from the session fixture ``tiny_world`` and never write into it.
     """
     return build_world("tiny", 7, folder / "tiny-world")
+
+
+# Grids
+
+
+def lattice_over(area: GeoBox, pixel: float, pad: int = 4) -> GeoBox:
+    """Return the part of a global longitude-latitude lattice that covers an area.
+
+    Parameters
+    ----------
+    area
+        What to cover.
+    pixel
+        Pixel size in degrees; divides 180.
+    pad
+        Pixels beyond the area on every side.
+    """
+    shape = (round(180 / pixel), round(360 / pixel))
+    whole = GeoBox(shape, Affine(pixel, 0, -180, 0, -pixel, 90), "EPSG:4326")
+    window = covering_window(whole, area, pad)
+    if window is None:
+        raise ValueError("the area lies on no globe")
+    return whole[window]
 
 
 # Models

@@ -26,6 +26,7 @@ from engine.grids import (
 )
 from engine.overlay import overlap_matrix
 from engine.regrid import WeightCache, Weights, area_weights, bilinear_weights, total
+from engine.testing import lattice_over
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,16 +47,6 @@ def sinusoidal(area: GeoBox, tile: str, pixels: int) -> GeoBox:
     return whole[window]
 
 
-def degrees(area: GeoBox, pixel: float, pad: int = 2) -> GeoBox:
-    """Return the part of a longitude-latitude lattice that covers an area."""
-    whole = GeoBox(
-        (round(180 / pixel), round(360 / pixel)), Affine(pixel, 0, -180, 0, -pixel, 90), "EPSG:4326"
-    )
-    window = covering_window(whole, area, pad=pad)
-    assert window is not None
-    return whole[window]
-
-
 UTM = GeoBox((120, 110), Affine(500, 0, 705_000, 0, -500, 3_880_000), "EPSG:32649")
 
 UTM_COARSE = GeoBox((6, 6), Affine(10_000, 0, 705_000, 0, -10_000, 3_880_000), "EPSG:32649")
@@ -64,12 +55,12 @@ SOURCES = {
     "MODIS 500 m": (sinusoidal(ZHENGZHOU, "h27v05", 2400), ZHENGZHOU),
     "MODIS 1 km": (sinusoidal(ZHENGZHOU, "h27v05", 1200), ZHENGZHOU),
     "MODIS 500 m, south": (sinusoidal(SOUTH, "h19v12", 2400), SOUTH),
-    "3 arc-seconds": (degrees(ZHENGZHOU, 1 / 1200), ZHENGZHOU),
-    "0.05 degrees": (degrees(ZHENGZHOU, 0.05), ZHENGZHOU),
-    "fine to 0.05 degrees": (ZHENGZHOU, degrees(ZHENGZHOU, 0.05, pad=0)[1:-1, 1:-1]),
+    "3 arc-seconds": (lattice_over(ZHENGZHOU, 1 / 1200, pad=2), ZHENGZHOU),
+    "0.05 degrees": (lattice_over(ZHENGZHOU, 0.05, pad=2), ZHENGZHOU),
+    "fine to 0.05 degrees": (ZHENGZHOU, lattice_over(ZHENGZHOU, 0.05, pad=0)[1:-1, 1:-1]),
     "MODIS to 0.05 degrees": (
         sinusoidal(ZHENGZHOU, "h27v05", 2400),
-        degrees(ZHENGZHOU, 0.05, pad=0)[1:-1, 1:-1],
+        lattice_over(ZHENGZHOU, 0.05, pad=0)[1:-1, 1:-1],
     ),
     "UTM": (UTM, ZHENGZHOU),
 }
@@ -312,7 +303,7 @@ def test_intervals_share_their_length(ours: list[float], theirs: list[float], at
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:32649"])
 def test_bilinear_repeats_a_plane(crs: str) -> None:
     """Between the centres of a source, a plane over its own coordinates is exact."""
-    source = degrees(ZHENGZHOU, 0.05) if crs == "EPSG:4326" else UTM_COARSE
+    source = lattice_over(ZHENGZHOU, 0.05, pad=2) if crs == "EPSG:4326" else UTM_COARSE
     x, y = _centres(source)
     origin, unit = (x[0, 0], y[0, 0]), source.affine.a
     plane = 2 * (x - origin[0]) / unit - 3 * (y - origin[1]) / unit

@@ -1,0 +1,138 @@
+"""What goes in constant comes out constant, across tiles, through time and space."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from engine.archive import Archive
+from engine.errors import GridMismatchError, MissingDataError
+from engine.feature_store import FeatureStore
+from engine.features import SIF_PREDICTORS
+from engine.grids import BBox, covering_window, sinusoidal_tile
+from engine.months import Month, eight_day_period
+from engine.region import Region
+from engine.testing import lattice_over
+from engine.world.operators.observation import Observation
+from engine.world.writers.geotiff import write_chirps, write_srtm
+from engine.world.writers.modis_hdf4 import packed_products, write_modis
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FEBRUARY = Month(2020, 2)
+
+# West of 108.6 E lies tile h26v05, east of it h27v05.
+REGION = Region(name="seam", title="Border of two tiles", bbox=BBox(108.5, 33.9, 108.65, 34.0))
+CONSTANT = {
+    "Nadir_Reflectance_Band1": 0.05,
+    "Nadir_Reflectance_Band2": 0.35,
+    "Nadir_Reflectance_Band3": 0.03,
+    "Nadir_Reflectance_Band4": 0.06,
+    "Nadir_Reflectance_Band5": 0.30,
+    "Nadir_Reflectance_Band6": 0.20,
+    "Nadir_Reflectance_Band7": 0.10,
+    "LST_Day_1km": 300.0,
+    "LST_Night_1km": 285.0,
+}
+EXPECTED = {
+    "ndvi": 0.30 / 0.40,
+    "evi": 2.5 * 0.30 / (0.35 + 0.30 - 0.225 + 1),
+    "nirv": 0.75 * 0.35,
+    "ndwi_gao": 0.05 / 0.65,
+    "nsdsi": 0.10 / 0.30,
+    "lst_day": 300.0,
+    "lst_night": 285.0,
+    "elevation": 123.0,
+    "slope": 0.0,
+    "precipitation": 2.5,
+}
+
+
+def test_constants_stay_constant_through_every_step(tmp_path: Path) -> None:
+    """Across two MODIS tiles, through time and space: constant in, the same constant out."""
+    archive = tmp_path / "archive"
+    _write_constant_archive(archive)
+    store = _store(archive, tmp_path)
+    month = store.month(FEBRUARY, list(EXPECTED))
+    for name, value in EXPECTED.items():
+        assert np.allclose(month[name], value, rtol=2e-6, atol=1e-6), name
+    period = store.sif_predictors(eight_day_period(date(2020, 2, 10)))
+    for name in SIF_PREDICTORS:
+        assert np.ptp(period[name].to_numpy()) < 3e-6 * float(period[name].max())
+
+
+def test_a_month_without_any_valid_value_is_an_error(tmp_path: Path) -> None:
+    """A month of clouds is named, not mapped as a gap."""
+    archive = tmp_path / "archive"
+    _write_modis_constant("MOD11A2", date(2020, 2, 2), archive, CONSTANT | {"LST_Day_1km": np.nan})
+    store = _store(archive, tmp_path)
+    assert np.isfinite(store.month(FEBRUARY, ["lst_night"])["lst_night"]).all()
+    with pytest.raises(MissingDataError, match=r"MOD11A2.*2020-02.*lst_day"):
+        store.month(FEBRUARY, ["lst_day"])
+
+
+def test_tiles_whose_granules_differ_in_grid_are_refused(tmp_path: Path) -> None:
+    """Dates of one tile that were cropped differently cannot be averaged pixel by pixel."""
+    archive = tmp_path / "archive"
+    _write_modis_constant("MOD11A2", date(2020, 2, 2), archive, CONSTANT)
+    _write_modis_constant("MOD11A2", date(2020, 2, 10), archive, CONSTANT, pad=-2)
+    with pytest.raises(GridMismatchError, match=r"MOD11A2\.A2020041"):
+        _store(archive, tmp_path).month(FEBRUARY, ["lst_day"])
+
+
+def test_a_thinned_daily_product_may_just_miss_a_period(tmp_path: Path) -> None:
+    """Every eighth day of MCD43A4 serves each 8-day period, whichever day it is."""
+    archive = tmp_path / "archive"
+    _write_constant_archive(archive, first=date(2020, 1, 29))
+    for granule in (archive / "MCD43A4").rglob("MCD43A4.A2020045*"):
+        granule.rename(granule.with_name(granule.name.replace("2020045", "2020049", 1)))
+    predictors = _store(archive, tmp_path).sif_predictors(eight_day_period(date(2020, 2, 10)))
+    assert np.allclose(predictors["ndvi"], EXPECTED["ndvi"], rtol=1e-5)
+
+
+def _store(archive: Path, folder: Path) -> FeatureStore:
+    return FeatureStore(Archive(archive), REGION, folder / "features")
+
+
+def _write_constant_archive(archive: Path, first: date = date(2020, 1, 25)) -> None:
+    """Write a February whose every value is the same everywhere."""
+    area = REGION.area()
+    for k in range(5):
+        start = date(2020, 1, 25) + timedelta(8 * k)
+        _write_modis_constant("MOD11A2", start, archive, CONSTANT)
+        _write_modis_constant("MCD43A4", first + timedelta(8 * k), archive, CONSTANT)
+    rain = lattice_over(area, 0.05)
+    for k in range(29):
+        time = datetime(2020, 2, k + 1, tzinfo=UTC)
+        values = {"precipitation": np.full(tuple(rain.shape), 2.5, dtype=np.float32)}
+        seen = Observation(product="CHIRPS", time=time, geobox=rain, fields=values)
+        write_chirps(seen, archive / "CHIRPS", "test")
+    ground = lattice_over(area, 1 / 1200)
+    half = ground.shape.x // 2
+    for name, part in [("srtm_58_06", ground[:, :half]), ("srtm_59_06", ground[:, half - 1 :])]:
+        write_srtm(archive / "SRTM", name, np.full(tuple(part.shape), 123.0), part, "test")
+
+
+def _write_modis_constant(
+    product: str,
+    day: date,
+    archive: Path,
+    values: dict[str, float],
+    pad: int = 2,
+) -> None:
+    """Write one date of two neighbouring tiles, cropped to the region."""
+    packed = packed_products()[product]
+    for tile in ("h26v05", "h27v05"):
+        whole = sinusoidal_tile(tile, packed.tile_pixels)
+        window = covering_window(whole, REGION.area(), pad)
+        assert window is not None
+        geobox = whole[window]
+        fields = {name: np.full(tuple(geobox.shape), values.get(name, 0)) for name in packed.fields}
+        time = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        seen = Observation(product=product, time=time, geobox=geobox, fields=fields)
+        path = write_modis(seen, archive / product / tile, "test")
+        path.rename(path.with_name(path.name.replace("h27v05", tile)))
