@@ -1,0 +1,124 @@
+"""Regions in YAML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.errors import InputError
+from engine.grids import BBox, coarse_window
+from engine.region import CoarseField, Region, load_region, region_names
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MINIMAL = "name: here\ntitle: Here\nbbox: [110, 31, 111, 32]\n"
+
+
+def write(folder: Path, text: str, name: str = "here.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_henan_is_the_area_of_the_paper():
+    """59 by 69 coarse cells, SMAP L4, and all features."""
+    region = load_region("henan")
+    assert region.coarse() == coarse_window(BBox(110.35, 31.38, 116.65, 36.37))
+    assert tuple(region.area().shape) == (59 * 9, 69 * 9)
+    assert region.soil_moisture == "SPL4SMGP"
+    assert region.soil_moisture_title.startswith("SMAP L4")
+    assert region.features is None
+    assert region.sif
+    assert not region.synthetic
+
+
+def test_south_africa_names_its_own_data():
+    """The real month is SMAP L3 without fluorescence, and says so."""
+    region = load_region("south-africa")
+    assert isinstance(region.soil_moisture, CoarseField)
+    assert "L3" in region.soil_moisture_title
+    assert not region.sif
+    features = [name for predictor in region.predictors for name in predictor.features]
+    assert list(region.features or ()) == features
+    assert "era5_land" not in features
+
+
+def test_a_region_needs_little():
+    """Name, title and bbox are enough."""
+    region = Region(name="here", title="Here", bbox=(110, 31, 111, 32))
+    assert region.bbox == BBox(110, 31, 111, 32)
+    assert region.predictors == ()
+
+
+def test_extra_folders_come_first(tmp_path):
+    """A folder of one's own may hold new regions and replace those that ship."""
+    write(tmp_path, MINIMAL)
+    write(tmp_path, MINIMAL.replace("here", "henan"), "henan.yaml")
+    assert load_region("here", [tmp_path]).title == "Here"
+    assert load_region("henan", [tmp_path]).title == "Here"
+    assert region_names([tmp_path]) == ("henan", "here", "south-africa")
+
+
+def test_a_path_is_read_as_such(tmp_path):
+    """A Path is a file, wherever it lies."""
+    assert load_region(write(tmp_path, MINIMAL)).name == "here"
+
+
+def test_a_string_is_never_a_path(tmp_path):
+    """A request cannot name files of the server."""
+    path = write(tmp_path, MINIMAL)
+    for name in (str(path), "../henan", "henan.yaml"):
+        with pytest.raises(InputError, match=r"region: .*; allowed: henan, south-africa"):
+            load_region(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (MINIMAL + "colour: red\n", "here.yaml, colour: Extra inputs"),
+        (MINIMAL.replace("name: here", "name: Not A Slug"), "here.yaml, name"),
+        (MINIMAL.replace("[110, 31, 111, 32]", "[111, 31, 110, 32]"), "bbox: .*antimeridian"),
+        (MINIMAL.replace("[110, 31, 111, 32]", "[110, 31, 111]"), "bbox: .*not four"),
+        (MINIMAL + "soil_moisture: SMOS\n", "soil_moisture: .*one of SPL4SMGP"),
+        (MINIMAL + "soil_moisture: MOD11A2\n", "soil_moisture: .*one of SPL4SMGP"),
+        (MINIMAL + "soil_moisture: {product: X, file: x.nc}\n", "soil_moisture"),
+        ("- a\n- b\n", "here.yaml is no mapping"),
+        ("a: [b\n", "here.yaml cannot be read"),
+        ("", "here.yaml is no mapping"),
+    ],
+)
+def test_a_broken_region_is_explained(tmp_path, text, message):
+    """File, key and rule are named."""
+    with pytest.raises(InputError, match=message):
+        load_region(write(tmp_path, text))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    """The file's name is told, not the machine's path."""
+    with pytest.raises(InputError, match=r"region: gone.yaml cannot be read") as caught:
+        load_region(tmp_path / "gone.yaml")
+    assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["/etc/passwd", "../secret.nc", "x_{year}.nc", "*.nc"])
+def test_a_coarse_file_stays_below_the_archive(file):
+    """Only {month} is replaced, and no way leads out of the archive."""
+    with pytest.raises(ValueError, match=r"below the archive|only placeholder"):
+        CoarseField(product="X", title="x", file=file, variable="sm")
+
+
+def test_a_coarse_file_is_in_m3_m3():
+    """Nothing else is soil moisture here."""
+    with pytest.raises(ValueError, match="m3 m-3"):
+        CoarseField(product="X", title="x", file="x.nc", variable="sm", units="percent")
+
+
+def test_predictors_need_names_of_their_own():
+    """Two predictors cannot give one feature."""
+    own = {"name": "depth", "file": "a.tif", "kind": "continuous"}
+    with pytest.raises(ValueError, match="feature names of its own"):
+        Region.model_validate(
+            {"name": "x", "title": "x", "bbox": [0, 0, 1, 1], "predictors": [own, own]}
+        )
