@@ -9,7 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from engine.grids import FloatArray
-    from engine.world.statics import Hydraulics
+    from engine.world.land import Hydraulics
 
 
 SURFACE_DEPTH = 50.0

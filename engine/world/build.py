@@ -14,11 +14,11 @@ from engine.files import atomic_path
 from engine.grids import BBox, coarse_window, lonlat
 from engine.progress import silent
 from engine.world.domain import Domain
+from engine.world.land import make_land
 from engine.world.observing import observe
 from engine.world.operators.elevation import elevation_tiles
 from engine.world.operators.truth import TrueMonth
 from engine.world.presets import Preset, load_preset
-from engine.world.statics import make_statics
 from engine.world.writers.esif import UNITS as SIF_UNITS
 from engine.world.writers.esif import write_esif
 from engine.world.writers.geotiff import write_chirps, write_geotiff, write_srtm
@@ -178,15 +178,15 @@ def _identity(world: World) -> str:
 def _write_world(world: World, progress: Progress) -> None:
     mark = synthetic_mark(world)
     domain = world.domain
-    progress(0, "drawing land and soil")
-    statics = make_statics(domain, world.seed)
+    progress(0, "drawing land")
+    land = make_land(domain, world.seed)
     world.archive.mkdir()
     (world.archive / "SYNTHETIC.txt").write_text(f"{mark}\n", encoding="utf-8")
     _write_region(world, domain)
-    for name, geobox, values in elevation_tiles(domain, statics, world.seed):
+    for name, geobox, values in elevation_tiles(domain, land, world.seed):
         write_srtm(world.archive / "SRTM", name, values, geobox, mark)
     writers = _granule_writers(world.preset, mark)
-    for seen in observe(world.preset, domain, statics, world.seed):
+    for seen in observe(world.preset, domain, land, world.seed):
         if isinstance(seen, TrueMonth):
             _write_truth(world, seen, domain.area, mark)
             done = world.months.index(seen.month) + 1

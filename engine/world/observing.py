@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from engine.world.domain import Domain
+    from engine.world.land import Land
     from engine.world.operators.observation import Instrument, Observation
     from engine.world.operators.truth import TrueMonth
     from engine.world.presets import Preset
-    from engine.world.statics import Statics
 
 
 def observe(
-    preset: Preset, domain: Domain, statics: Statics, seed: int
+    preset: Preset, domain: Domain, land: Land, seed: int
 ) -> Iterator[Observation | TrueMonth]:
     """Simulate a world and yield what there is to see of it, in the order it becomes known.
 
@@ -31,7 +31,7 @@ def observe(
     ----------
     preset
         Months and difficulty.
-    domain, statics
+    domain, land
         The land.
     seed
         Of the world.
@@ -43,13 +43,13 @@ def observe(
     """
     instruments: Sequence[Instrument] = (
         Smap(preset, domain, seed),
-        Temperature(preset, domain, statics, seed),
-        Reflectance(preset, domain, statics, seed),
+        Temperature(preset, domain, land, seed),
+        Reflectance(preset, domain, land, seed),
         Fluorescence(preset, domain, seed),
         Precipitation(preset, domain, seed),
     )
     truth = MonthlyTruth(preset, domain)
-    for day in simulate(preset, domain, statics, seed):
+    for day in simulate(preset, domain, land, seed):
         for instrument in instruments:
             yield from instrument.see(day)
         yield from truth.see(day)

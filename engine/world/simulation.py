@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.world import bucket, vegetation
+from engine.world.land import hydraulics
 from engine.world.random_fields import stream
-from engine.world.statics import hydraulics
 from engine.world.weather import daily_weather
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from engine.grids import FloatArray
     from engine.world.domain import Domain
+    from engine.world.land import Land
     from engine.world.presets import Preset
-    from engine.world.statics import Statics
     from engine.world.weather import Forcing
 
 
@@ -60,7 +60,7 @@ class Day:
     clear_night: NDArray[np.bool_]
 
 
-def simulate(preset: Preset, domain: Domain, statics: Statics, seed: int) -> Iterator[Day]:
+def simulate(preset: Preset, domain: Domain, land: Land, seed: int) -> Iterator[Day]:
     """Yield every day from the first month's start to some days after the last month.
 
     The spin-up before it is simulated and kept to itself.
@@ -69,24 +69,24 @@ def simulate(preset: Preset, domain: Domain, statics: Statics, seed: int) -> Ite
     start = first - timedelta(days=preset.spin_up_days)
     end = preset.months[-1].next().first_day + timedelta(days=LEAD_DAYS)
     days = (start + timedelta(days=k) for k in range((end - start).days))
-    land = _Land(statics, preset.sif_stress, seed)
+    state = _State(land, preset.sif_stress, seed)
     margin = timedelta(days=LEAD_DAYS)
-    for forcing in daily_weather(domain, statics.elevation, days, seed):
-        day = land.advance(forcing)
+    for forcing in daily_weather(domain, land.elevation, days, seed):
+        day = state.advance(forcing)
         if day.day >= first - margin:
             yield day
 
 
-class _Land:
+class _State:
     """Soil and plants, and how they answer a day's weather."""
 
-    def __init__(self, statics: Statics, sif_response: float, seed: int) -> None:
-        self._statics = statics
+    def __init__(self, land: Land, sif_response: float, seed: int) -> None:
+        self._land = land
         self._soil = bucket.Soil(
-            hydraulics=hydraulics(statics.clay, statics.sand),
-            clay=statics.clay,
-            sand=statics.sand,
-            slope=statics.slope,
+            hydraulics=hydraulics(land.clay, land.sand),
+            clay=land.clay,
+            sand=land.sand,
+            slope=land.slope,
         )
         self._sif_response = sif_response
         self._farmers = stream(seed, "irrigation")
@@ -95,7 +95,7 @@ class _Land:
 
     def advance(self, forcing: Forcing) -> Day:
         lai = vegetation.leaf_area(
-            vegetation.potential_lai(forcing.day, self._statics), self._slow_stress
+            vegetation.potential_lai(forcing.day, self._land), self._slow_stress
         )
         cover = vegetation.ground_cover(lai)
         supply = forcing.rain + self._irrigate(forcing)
@@ -127,5 +127,5 @@ class _Land:
         if vegetation.crop_greenness(forcing.day) <= 0.25:
             return np.zeros_like(forcing.rain)
         thirsty = bucket.root_saturation(self._water, self._soil) < 0.45
-        fields = self._statics.irrigated * self._statics.crop
+        fields = self._land.irrigated * self._land.crop
         return np.float32(IRRIGATION) * fields * (called & thirsty)

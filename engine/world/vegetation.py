@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from engine.grids import FloatArray
-    from engine.world.statics import Statics
+    from engine.world.land import Land
 
 
 STRUCTURE_MEMORY = 45.0
@@ -25,13 +25,13 @@ def crop_greenness(day: date) -> float:
     return float(wheat + maize)
 
 
-def potential_lai(day: date, statics: Statics) -> FloatArray:
+def potential_lai(day: date, land: Land) -> FloatArray:
     """Return the leaf area index of unstressed plants, ``(y, x)``."""
     doy = day.timetuple().tm_yday
     crop = 0.25 + 4.6 * crop_greenness(day)
     forest = 0.6 + 4.2 * np.exp(-(((doy - 200) / 68) ** 2))
     grass = 0.3 + 2.2 * np.exp(-(((doy - 205) / 60) ** 2))
-    lai = crop * statics.crop + forest * statics.forest + grass * statics.grass
+    lai = crop * land.crop + forest * land.forest + grass * land.grass
     return np.asarray(lai, np.float32)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from engine.grids import FloatArray
     from engine.world.domain import Domain
-    from engine.world.statics import Statics
+    from engine.world.land import Land
 
 
 TILE = 6000
@@ -27,12 +27,12 @@ _TOLERANCE = 0.02
 
 
 def elevation_tiles(
-    domain: Domain, statics: Statics, seed: int
+    domain: Domain, land: Land, seed: int
 ) -> Iterator[tuple[str, GeoBox, FloatArray]]:
     """Yield name, cropped grid and elevation in m of every CGIAR tile that the area touches."""
     lattice = lonlat_lattice(-180, 60, 5 / TILE, 24 * TILE, 72 * TILE)
     crop = crop_lattice(lattice, domain.area, 12)
-    values = detailed_elevation(LonLatSampler.of(crop, domain), statics, seed)
+    values = detailed_elevation(LonLatSampler.of(crop, domain), land, seed)
     left, top = ~lattice.affine * (crop.affine.c, crop.affine.f)
     for rows in _tile_slices(round(top), crop.shape.y):
         for columns in _tile_slices(round(left), crop.shape.x):
@@ -42,7 +42,7 @@ def elevation_tiles(
             yield name, crop[rows, columns], values[rows, columns]
 
 
-def detailed_elevation(sampler: LonLatSampler, statics: Statics, seed: int) -> FloatArray:
+def detailed_elevation(sampler: LonLatSampler, land: Land, seed: int) -> FloatArray:
     """Return 3 arc-second elevation in m whose mean over each 1 km cell is the world's.
 
     Smooth interpolation and fractal roughness (rougher where steeper) are corrected by the
@@ -51,11 +51,11 @@ def detailed_elevation(sampler: LonLatSampler, statics: Statics, seed: int) -> F
     rows, columns = _interpolation(sampler.back_rows), _interpolation(sampler.back_columns)
     shape = (sampler.geobox.shape.y, sampler.geobox.shape.x)
     rough = RandomField(shape, 12, 2.0).draw(stream(seed, "srtm detail"))
-    amplitude = rows @ (1.5 + 4 * statics.slope) @ columns.T
-    detail = (rows @ statics.elevation @ columns.T + amplitude * rough).astype(np.float32)
+    amplitude = rows @ (1.5 + 4 * land.slope) @ columns.T
+    detail = (rows @ land.elevation @ columns.T + amplitude * rough).astype(np.float32)
     whole = np.outer(sampler.back_rows.sum(1) > 0.999, sampler.back_columns.sum(1) > 0.999)
     for _ in range(_ROUNDS):
-        misfit = np.where(whole, statics.elevation - sampler.to_fine(detail), 0)
+        misfit = np.where(whole, land.elevation - sampler.to_fine(detail), 0)
         if np.abs(misfit).max() < _TOLERANCE:
             break
         detail += 1.5 * (rows @ misfit @ columns.T)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from engine.grids import FloatArray
     from engine.world.domain import Domain
+    from engine.world.land import Land
     from engine.world.presets import Preset
     from engine.world.simulation import Day
-    from engine.world.statics import Statics
 
 
 WINDOW = 16
@@ -48,14 +48,14 @@ class _Glimpse:
 class Reflectance:
     """Makes MCD43A4 granules on the first day of each 8-day period."""
 
-    def __init__(self, preset: Preset, domain: Domain, statics: Statics, seed: int) -> None:
+    def __init__(self, preset: Preset, domain: Domain, land: Land, seed: int) -> None:
         self.sampler = SinusoidalSampler.of("h27v05", 2400, domain)
         starts = {period.start for period in EightDays(preset.months).periods}
         self._dates = {day for day in starts if day >= preset.months[0].first_day}
         self._field = RandomField(domain.shape, 2, 1.8)
         self._generator = stream(seed, "reflectance noise")
         colour = RandomField(domain.shape, 15).draw(stream(seed, "soil colour"))
-        self._brightness = soil_brightness(statics, colour)
+        self._brightness = soil_brightness(land, colour)
         self._days: deque[_Glimpse] = deque(maxlen=WINDOW)
 
     def see(self, day: Day) -> Iterator[Observation]:
@@ -100,19 +100,19 @@ class Reflectance:
         return np.where(count > 0, mean, every.mean(axis=0)).astype(np.float32)
 
 
-def soil_brightness(statics: Statics, colour: FloatArray) -> FloatArray:
+def soil_brightness(land: Land, colour: FloatArray) -> FloatArray:
     """Return how bright bare soil is against the common soil.
 
     Quartz sand is bright, clay and what else colours a soil (humus, iron) is not.
 
     Parameters
     ----------
-    statics
+    land
         Gives the texture.
     colour
         What texture does not explain, unit variance.
     """
-    texture = 0.010 * (statics.sand - 33) - 0.006 * (statics.clay - 24)
+    texture = 0.010 * (land.sand - 33) - 0.006 * (land.clay - 24)
     return np.asarray(np.clip(1 + texture + 0.06 * colour, 0.5, 1.6), np.float32)
 
 

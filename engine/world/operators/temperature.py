@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from engine.grids import FloatArray
     from engine.world.domain import Domain
+    from engine.world.land import Land
     from engine.world.presets import Preset
     from engine.world.simulation import Day
-    from engine.world.statics import Statics
 
     type Flags = NDArray[np.uint8]
 
@@ -36,9 +36,9 @@ _CLOUDY = 0b00_00_00_10
 class Temperature:
     """Makes MOD11A2 granules."""
 
-    def __init__(self, preset: Preset, domain: Domain, statics: Statics, seed: int) -> None:
+    def __init__(self, preset: Preset, domain: Domain, land: Land, seed: int) -> None:
         self.sampler = SinusoidalSampler.of("h27v05", 1200, domain)
-        self._urban = statics.urban
+        self._urban = land.urban
         self._field = RandomField(domain.shape, 2, 1.8)
         self._generator = stream(seed, "lst noise")
         self._periods = EightDays(preset.months)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.world import bucket
-from engine.world.statics import hydraulics
+from engine.world.land import hydraulics
 
 _FRACTION = st.floats(0, 1)
 

@@ -12,8 +12,8 @@ from odc.geo.geobox import GeoBox
 
 from engine.regrid import area_weights, total
 from engine.world import build_world, load_preset
+from engine.world.land import make_land
 from engine.world.presets import Window
-from engine.world.statics import make_statics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ def test_srtm_averages_to_the_world_s_elevation(tiny_world: World) -> None:
             grid = GeoBox(file.shape, file.transform, "EPSG:4326")
             sums.append(area_weights(grid, domain.area).sums(file.read(1).astype(float)))
     mean, _ = total(sums).mean()
-    expected = domain.crop(make_statics(domain, tiny_world.seed).elevation)
+    expected = domain.crop(make_land(domain, tiny_world.seed).elevation)
     assert np.nanmax(np.abs(mean - expected)) < 0.5
 
 

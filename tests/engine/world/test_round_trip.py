@@ -10,10 +10,10 @@ import pytest
 from engine.archive import Archive
 from engine.months import Period
 from engine.products.decode import decode
+from engine.world.land import make_land
 from engine.world.observing import observe
 from engine.world.operators.elevation import elevation_tiles
 from engine.world.operators.observation import Observation
-from engine.world.statics import make_statics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,8 +49,8 @@ def seen(tiny_world: World) -> Mapping[str, Observation]:
     """Give one observation of each product from the world's first months."""
     found: dict[str, Observation] = {}
     preset = tiny_world.preset
-    statics = make_statics(tiny_world.domain, tiny_world.seed)
-    for observation in observe(preset, tiny_world.domain, statics, tiny_world.seed):
+    land = make_land(tiny_world.domain, tiny_world.seed)
+    for observation in observe(preset, tiny_world.domain, land, tiny_world.seed):
         if isinstance(observation, Observation):
             found[observation.product] = observation
             if observation.time.month == 3 and len(found) == len(_NAMES):
@@ -80,9 +80,9 @@ def test_granule_gives_back_the_observation(
 
 def test_elevation_comes_back(tiny_world: World) -> None:
     """Both tiles hold the generator's elevation to half a metre."""
-    area, statics = tiny_world.domain.area, make_statics(tiny_world.domain, tiny_world.seed)
+    area, land = tiny_world.domain.area, make_land(tiny_world.domain, tiny_world.seed)
     granules = {g.path.stem: g for g in Archive(tiny_world.archive).granules("SRTM")}
-    tiles = list(elevation_tiles(tiny_world.domain, statics, tiny_world.seed))
+    tiles = list(elevation_tiles(tiny_world.domain, land, tiny_world.seed))
     assert set(granules) == {name for name, _, _ in tiles}
     for name, geobox, values in tiles:
         field = decode(granules[name], area)["elevation"]

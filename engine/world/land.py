@@ -20,7 +20,7 @@ _EARTH_RADIUS = 6371007.181
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statics:
+class Land:
     """Fields ``(y, x)`` of the simulated 1 km cells."""
 
     elevation: FloatArray
@@ -55,7 +55,7 @@ class Hydraulics:
     """Saturated, mm day-1."""
 
 
-def make_statics(domain: Domain, seed: int) -> Statics:
+def make_land(domain: Domain, seed: int) -> Land:
     """Draw terrain, soil and land cover of a domain."""
     draw = _FieldSource(domain.shape, seed)
     ramp = _mountains(domain)
@@ -65,7 +65,7 @@ def make_statics(domain: Domain, seed: int) -> Statics:
     clay, sand = _texture(ramp, river, draw)
     cover = _land_cover(slope, ramp, river, draw)
     irrigated = expit(3 * draw("irrigated", 8) - 0.5) * (1 - ramp)
-    return Statics(
+    return Land(
         elevation=elevation, slope=slope, clay=clay, sand=sand, irrigated=irrigated, **cover
     )
 
