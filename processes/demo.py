@@ -235,19 +235,18 @@ def _table(world: World, scored: Mapping[str, Scored]) -> Table:
     first, last = world.months[0], world.months[-1]
     table = Table(
         title=f"Soil moisture against the 1 km truth, {first} to {last} (synthetic)",
-        caption="RMSE, bias and off SMAP (largest difference of a 9 km mean) in m3 m-3; edges: "
+        caption="RMSE and off SMAP (largest difference of a 9 km mean) in m3 m-3; edges: "
         "steps across 9 km edges over steps within. The last two are properties, not accuracy: "
         "the conserving layer equals SMAP by construction.",
         box=SIMPLE_HEAD,
     )
     table.add_column("layer", no_wrap=True)
-    for name in ("RMSE", "bias", "R", "sub-grid R", "off SMAP", "edges"):
+    for name in ("RMSE", "R", "sub-grid R", "off SMAP", "edges"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, score in scored.items():
         table.add_row(
             name,
             f"{score.rmse:.4f}",
-            f"{score.bias:+.4f}",
             f"{score.correlation:.3f}",
             f"{score.subgrid_correlation:.3f}",
             f"{score.conservation_error:.1e}",

@@ -40,6 +40,7 @@ def report(plan: Plan, reconstruction: Reconstruction) -> Report:
     """
     card = reconstruction.chosen.model.card
     return {
+        "statement": _statement(plan, card),
         "process": plan.process_id,
         "region": plan.region.name,
         "synthetic": plan.archive.synthetic,
@@ -58,6 +59,31 @@ def report(plan: Plan, reconstruction: Reconstruction) -> Report:
         "importance": _importance(card),
         "omissions": dict(card.omissions),
     }
+
+
+def _statement(plan: Plan, card: ModelCard) -> str:
+    """Say in a few sentences what was predicted, from what, and how well."""
+    truth = "a synthetic world" if plan.archive.synthetic else "real observations"
+    without = [name for name in card.omissions if name != "sif"]
+    sentences = [
+        f"Target: {card.target.description} ({card.target.units}), {truth}.",
+        "Without SIF." if "sif" in card.omissions else "",
+        f"Left out: {', '.join(without)}." if without else "",
+        _block_score(card),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _block_score(card: ModelCard) -> str:
+    score = card.score("spatial-block")
+    if score is None:
+        return "No spatial-block score: the area is too small for blocks."
+    pooled = score.pooled
+    r2 = "undefined" if pooled.r2 is None else f"{pooled.r2:.2f}"
+    return (
+        f"Spatial blocks held out, against the target: RMSE {pooled.rmse:.3f} "
+        f"{card.target.units}, R² {r2}, {pooled.n} rows."
+    )
 
 
 def _importance(card: ModelCard) -> Report:

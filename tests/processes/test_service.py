@@ -1,0 +1,199 @@
+"""The main job from end to end: granules of a world, over HTTP, to maps that GDAL opens."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pystac
+import pytest
+import rasterio
+
+from engine.archive import Archive
+from engine.downscale import coarse_soil_moisture
+from engine.feature_store import FeatureStore
+from engine.grids import block_mean
+from engine.months import Month
+from engine.region import load_region
+from engine.residual import edge_ratio
+from processes.settings import Settings
+from stac.validate import validate_catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import httpx
+
+    from engine.world import World
+
+MONTHS = "2020-04/2020-05"
+TRAINING = "2020-03/2020-06"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A job that was watched to its end."""
+
+    statuses: list[dict[str, Any]]
+    results: dict[str, Any]
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The maps' STAC items."""
+        return self.results["items"]["value"]["features"]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A service with a world, and what its two processes made of it."""
+
+    settings: Settings
+    client: httpx.Client
+    sif: Finished
+    soil_moisture: Finished
+
+
+def execute(client: httpx.Client, process: str, **inputs: object) -> Finished:
+    """Execute a process and watch its job to the end."""
+    reply = client.post(f"/processes/{process}/execution", json={"inputs": inputs})
+    assert reply.status_code == 201, reply.text
+    address = reply.headers["Location"]
+    statuses = [reply.json()]
+    while statuses[-1]["status"] in ("accepted", "running"):
+        time.sleep(0.1)
+        statuses.append(client.get(address).json())
+    results = client.get(f"{address}/results").json()
+    return Finished(statuses, results)
+
+
+@pytest.fixture(scope="module")
+def served(
+    tiny_world: World, tmp_path_factory: pytest.TempPathFactory, serve: Callable
+) -> Iterator[Served]:
+    """Serve the tiny world and execute both processes for two months."""
+    settings = Settings.load(
+        data=tmp_path_factory.mktemp("service"),
+        archive=tiny_world.archive,
+        regions=tiny_world.region.parent,
+        region=tiny_world.region.stem,
+    )
+    months = {"datetime": MONTHS, "training": TRAINING}
+    with serve(settings) as client:
+        sif = execute(client, "reconstruct-sif", **months)
+        soil_moisture = execute(client, "downscale-smap", **months)
+        yield Served(settings, client, sif, soil_moisture)
+
+
+def read(href: str) -> np.ndarray:
+    with (
+        rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+        rasterio.open(href) as raster,
+    ):
+        return raster.read(1, masked=True).astype(np.float64).filled(np.nan)
+
+
+def test_jobs_tell_real_progress(served: Served) -> None:
+    """A job is seen running, its progress rises, and its messages name the months."""
+    for job in (served.sif, served.soil_moisture):
+        assert job.statuses[-1]["status"] == "successful", job.statuses[-1]["message"]
+        assert job.statuses[-1]["progress"] == 100
+        progress = [status["progress"] for status in job.statuses]
+        assert progress == sorted(progress)
+        assert len(set(progress)) > 4
+        messages = {status["message"] for status in job.statuses}
+        assert any(message.startswith("month ") for message in messages)
+
+
+def test_results_name_items_model_and_scores(served: Served) -> None:
+    """Each process links an item per month, its model with a card, and its scores by split."""
+    for job, kind in ((served.sif, "sif"), (served.soil_moisture, "soil-moisture")):
+        months = [item["properties"]["start_datetime"][:7] for item in job.items]
+        assert months == ["2020-04", "2020-05"]
+        model = job.results["model"]["value"]
+        assert model["card"]["kind"] == kind
+        assert model["card"]["training"] == ["2020-03", "2020-04", "2020-05", "2020-06"]
+        onnx = served.client.get(model["href"])
+        assert onnx.status_code == 200
+        assert len(onnx.content) == model["card"]["file"]["bytes"]
+        report = job.results["report"]["value"]
+        assert report["synthetic"] is True
+        assert "random" in report["scores"]
+
+
+def test_downscaling_uses_the_stored_sif_model(served: Served) -> None:
+    """The SIF model that the first job trained is the second job's upstream."""
+    upstream = served.soil_moisture.results["report"]["value"]["model"]["upstream"]
+    assert upstream == [served.sif.results["model"]["value"]["card"]["id"]]
+
+
+def test_the_catalogue_is_sound(served: Served) -> None:
+    """It validates offline, and pystac reads an item for each month of both products."""
+    root = served.settings.catalog_folder
+    assert validate_catalog(root) == []
+    catalogue = pystac.Catalog.from_file(str(root / "catalog.json"))
+    items = {item.id for item in catalogue.get_items(recursive=True)}
+    products = ("sif", "soil-moisture")
+    months = ("2020-04", "2020-05")
+    assert items == {f"{p}-tiny-synthetic-{m}" for p in products for m in months}
+
+
+def test_gdal_reads_the_maps_over_http(served: Served) -> None:
+    """Every layer opens by its address, on the region's fine grid, with values in range."""
+    for item in served.soil_moisture.items:
+        for name in ("soil_moisture", "soil_moisture_raw", "soil_moisture_conserving"):
+            values = read(item["assets"][name]["href"])
+            assert values.shape == (54, 63)
+            assert np.isfinite(values).mean() > 0.9
+            assert 0 < np.nanmin(values) < np.nanmax(values) < 0.7
+
+
+def test_pictures_are_served(served: Served) -> None:
+    """Thumbnail and overview are PNG pictures."""
+    for item in (*served.sif.items, *served.soil_moisture.items):
+        for name in ("thumbnail", "overview"):
+            reply = served.client.get(item["assets"][name]["href"])
+            assert reply.headers["Content-Type"] == "image/png"
+            assert reply.content.startswith(b"\x89PNG")
+
+
+def test_the_conserving_layer_conserves_without_edges(served: Served, tiny_world: World) -> None:
+    """Its block means equal SMAP to 1e-4 m3 m-3, and nothing shows where SMAP's cells lie."""
+    archive = Archive(tiny_world.archive)
+    store = FeatureStore(archive, load_region(tiny_world.region), served.settings.feature_folder)
+    for item in served.soil_moisture.items:
+        month = Month.parse(item["properties"]["start_datetime"][:7])
+        smap = coarse_soil_moisture(store, month).to_numpy()
+        values = read(item["assets"]["soil_moisture_conserving"]["href"])
+        assert np.nanmax(np.abs(block_mean(values) - smap)) < 1e-4
+        assert edge_ratio(values) == pytest.approx(1, abs=0.1)
+
+
+def test_a_bad_request_fails_as_a_job_and_publishes_nothing(served: Served) -> None:
+    """A month without SMAP: the job fails with the text, its results say so with 4xx."""
+    before = sorted(served.settings.catalog_folder.rglob("*"))
+    job = execute(served.client, "downscale-smap", datetime="2018-05")
+    status = job.statuses[-1]
+    assert status["status"] == "failed"
+    assert "2018-05" in status["message"]
+    assert "2019-12 to 2021-01" in status["message"]
+    reply = served.client.get(f"/jobs/{status['jobID']}/results")
+    assert reply.status_code == 400
+    assert "2018-05" in reply.json()["detail"]
+    assert sorted(served.settings.catalog_folder.rglob("*")) == before
+
+
+def test_a_running_job_can_be_dismissed(served: Served, wait_for: Callable) -> None:
+    """DELETE ends the work; the job stays readable as dismissed; nothing is published."""
+    body = {"inputs": {"datetime": "../..", "retrain": True}}
+    address = served.client.post("/processes/reconstruct-sif/execution", json=body).headers[
+        "Location"
+    ]
+    wait_for(lambda: served.client.get(address).json()["progress"] > 0)
+    assert served.client.delete(address).json()["status"] == "dismissed"
+    assert served.client.get(address).json()["status"] == "dismissed"
+    assert served.client.get(f"{address}/results").status_code == 410
+    quick = execute(served.client, "reconstruct-sif", datetime="2018-05")
+    assert quick.statuses[-1]["status"] == "failed"
+    assert len(list((served.settings.catalog_folder / "sif-1km-monthly").iterdir())) == 3
