@@ -88,7 +88,7 @@ def cog_tags(made: MonthlyMap) -> dict[str, str]:
         "software": made.software,
         "license": made.product.license,
         "omissions": "; ".join(provenance.omissions),
-        "synthetic": provenance.synthetic or "",
+        "synthetic": made.synthetic_words,
     }
     return {key: text for key, text in tags.items() if text}
 
@@ -99,7 +99,7 @@ def caption(made: MonthlyMap) -> Caption:
     return Caption(
         title=f"{made.product.short_title}, {made.provenance.region_title}",
         month=made.month_name,
-        source=f"{made.software} · {model.algorithm} {model.id} · 1 km",
+        source=f"vadose {made.provenance.software['vadose']} · {model.algorithm} {model.id}",
         synthetic=made.series.synthetic,
     )
 

@@ -162,7 +162,7 @@ def _properties(made: MonthlyMap, edition: Edition) -> dict[str, Any]:
     described, provenance = made.product, made.provenance
     return {
         "title": made.title,
-        "description": _description(described.layers[described.main].description, provenance),
+        "description": _description(made),
         "start_datetime": instant(made.month.start),
         "end_datetime": instant(made.month.end - timedelta(seconds=1)),
         "created": instant(edition.created),
@@ -186,8 +186,9 @@ def _properties(made: MonthlyMap, edition: Edition) -> dict[str, Any]:
     }
 
 
-def _description(text: str, provenance: Provenance) -> str:
-    return text if provenance.synthetic is None else f"{text}. Synthetic: {provenance.synthetic}"
+def _description(made: MonthlyMap) -> str:
+    text = made.product.layers[made.product.main].description
+    return f"{text}. Synthetic: {made.synthetic_words}" if made.series.synthetic else text
 
 
 def _model(model: ModelSummary) -> dict[str, Any]:

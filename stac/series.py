@@ -188,6 +188,11 @@ class MonthlyMap:
         return f"{self.month.first_day:%B %Y}"
 
     @property
+    def synthetic_words(self) -> str:
+        """What a synthetic archive says of itself, in one line; nothing for a real one."""
+        return " ".join((self.provenance.synthetic or "").split())
+
+    @property
     def software(self) -> str:
         """Programs and their versions in one line."""
         return ", ".join(f"{name} {number}" for name, number in self.provenance.software.items())
