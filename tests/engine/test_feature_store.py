@@ -21,10 +21,10 @@ from engine.months import Month, eight_day_period
 from engine.region import Region, load_region
 from engine.regrid import WeightCache
 from engine.solar import clear_sky_par
-from engine.testing import lattice_over
+from engine.testing import lattice_over, shared_path
+from engine.world.land import make_land
 from engine.world.operators.temperature import day_temperature, night_temperature
 from engine.world.simulation import simulate
-from engine.world.statics import make_statics
 from engine.world.writers.geotiff import write_geotiff
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ def february(store: FeatureStore) -> xr.Dataset:
 def truth(tiny_world: World) -> dict[str, Floats]:
     """Return what the instruments looked at in February 2020: means on the area's 1 km cells."""
     domain, preset = tiny_world.domain, tiny_world.preset
-    statics = make_statics(domain, tiny_world.seed)
+    land = make_land(domain, tiny_world.seed)
     days = takewhile(
         lambda day: day.day < FEBRUARY.period.end,
-        simulate(preset, domain, statics, tiny_world.seed),
+        simulate(preset, domain, land, tiny_world.seed),
     )
     seen = [
-        (day.cover, day.rain, day_temperature(day), night_temperature(day, statics.urban))
+        (day.cover, day.rain, day_temperature(day), night_temperature(day, land.urban))
         for day in days
         if Month.of(day.day) == FEBRUARY
     ]
@@ -77,8 +77,8 @@ def truth(tiny_world: World) -> dict[str, Floats]:
         "precipitation": rain,
         "lst_day": morning,
         "lst_night": evening,
-        "elevation": domain.crop(statics.elevation),
-        "slope": domain.crop(statics.slope),
+        "elevation": domain.crop(land.elevation),
+        "slope": domain.crop(land.slope),
     }
 
 
@@ -286,6 +286,21 @@ def test_a_region_brings_predictors_of_its_own(tiny_world: World, tmp_path: Path
     assert np.allclose(march["smooth"] - made["smooth"], 1, atol=1e-4)
     with pytest.raises(MissingDataError, match=r"smooth.*2020-04"):
         store.month(Month(2020, 4), ["smooth"])
+
+
+def test_real_rasters_become_features(tmp_path: Path) -> None:
+    """A real region's own rasters cover it; the shares of its classes add up to one."""
+    root = shared_path("realdata", "south_africa_2020-01")
+    region = load_region("south-africa")
+    names = region.features or ()
+    month = _store(root, region, tmp_path).month(Month(2020, 1), names)
+    assert list(month.data_vars) == list(names)
+    cover = sum(month[name].to_numpy() for name in names if name.startswith("land_cover"))
+    assert np.allclose(cover, 1, atol=1e-5)
+    elevation, slope = (month[name].to_numpy() for name in ("elevation", "elevation_slope"))
+    assert np.isfinite(elevation).mean() > 0.999
+    assert 500 < np.nanmean(elevation) < 1500
+    assert 0 < np.nanmean(slope) < 5
 
 
 def test_light_comes_with_the_predictors_of_sif(store: FeatureStore) -> None:
