@@ -89,8 +89,8 @@ class MeanOverTime:
 
     def __init__(self, span: Period, cadence: Cadence) -> None:
         self.span, self.cadence = span, cadence
-        self._total: NDArray[np.float64] | None = None
-        self._weight: NDArray[np.float64] | None = None
+        self._total: Floats | None = None
+        self._weight: Floats | None = None
 
     def add(self, values: Floats, weight: Floats, days: float) -> None:
         """Take one map.
