@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 _GRID = re.compile(r"GROUP=GRID_\d+\s(.*?)END_GROUP=GRID_\d+\s", re.DOTALL)
 _ENTRY = re.compile(r"^\s*(\w+)=(.*?)\s*$", re.MULTILINE)
 
+_LOCK = Lock()
+
 SNAP = 0.01
 """Distance from the lattice, in pixels, that is still rounding of StructMetadata."""
 
@@ -54,7 +57,7 @@ def decode_hdf4_eos(
 ) -> Mapping[str, Field]:
     """Read the pixels of a sinusoidal HDF4-EOS file that cover an area."""
     path = granule.path
-    with reading(path, f"{spec.id} as HDF4", HDF4Error), _opened(path) as file:
+    with reading(path, f"{spec.id} as HDF4", HDF4Error), opened_hdf4(path) as file:
         geobox = _georeference(granule, spec.grid, file)
         window = SourceGrid(geobox=geobox).window(area)
         if window is None:
@@ -214,9 +217,11 @@ def _point(text: str) -> tuple[float, float]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[SD]:
-    file = SD(str(path), SDC.READ)
-    try:
-        yield file
-    finally:
-        file.end()
+def opened_hdf4(path: Path) -> Iterator[SD]:
+    """Open an HDF4 file; one at a time, since the C library is not safe between threads."""
+    with _LOCK:
+        file = SD(str(path), SDC.READ)
+        try:
+            yield file
+        finally:
+            file.end()

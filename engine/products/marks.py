@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import h5py
 import rasterio
 from pyhdf.error import HDF4Error
-from pyhdf.SD import SD, SDC
 from rasterio.errors import RasterioError
+
+from engine.products.hdf4_eos import opened_hdf4
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,8 @@ def is_marked(path: Path) -> bool:
     """Tell whether a file carries the mark; a file that cannot be read carries none."""
     try:
         if path.suffix == ".hdf":
-            return _hdf4_marked(path)
+            with opened_hdf4(path) as hdf4:
+                return hasattr(hdf4, MARK)
         if path.suffix in {".h5", ".hdf5", ".nc", ".nc4"}:
             with h5py.File(path, "r") as hdf5:
                 return MARK in hdf5.attrs
@@ -31,11 +33,3 @@ def is_marked(path: Path) -> bool:
     except (OSError, RuntimeError, HDF4Error, RasterioError):
         return False
     return False
-
-
-def _hdf4_marked(path: Path) -> bool:
-    file = SD(str(path), SDC.READ)
-    try:
-        return hasattr(file, MARK)
-    finally:
-        file.end()
