@@ -54,8 +54,8 @@ def test_defaults_reach_every_variable():
 
 def test_unknown_keys_are_refused():
     """A typing error in a spec is an error, not a setting without effect."""
-    with pytest.raises(ValidationError, match="liscence"):
-        ProductSpec.model_validate({**MINIMAL, "liscence": "MIT"})
+    with pytest.raises(ValidationError, match="colour"):
+        ProductSpec.model_validate({**MINIMAL, "colour": "red"})
 
 
 def test_unknown_products_and_variables_are_named():
