@@ -110,3 +110,13 @@ def test_interrupted_build_leaves_nothing(little: Preset, tmp_path: Path) -> Non
     with pytest.raises(KeyboardInterrupt):
         build_world(little, 3, tmp_path, stop)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_smoothed_smap_varies_less_between_cells(
+    little: Preset, first: World, tmp_path: Path
+) -> None:
+    """The scale option takes contrast from neighbouring cells and keeps their level."""
+    smooth = build_world(little.model_copy(update={"smap_smoothing": True}), 3, tmp_path)
+    change = _smap(smooth) - _smap(first)
+    assert np.abs(change).max() > 0.001
+    assert abs(change.mean()) < 0.01
