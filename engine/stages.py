@@ -169,12 +169,11 @@ def _sums(feature: Feature, field: Field, area: GeoBox, weights: WeightCache) ->
 
 def _same_grid(granule: Granule, fields: Fields, expected: GeoBox | None) -> GeoBox:
     """Return the grid of a granule's fields, which must be that of its tile's other granules."""
-    for field in fields.values():
-        expected = expected or field.geobox
-        if field.geobox != expected:
-            raise GridMismatchError(granule.path.name, expected, field.geobox)
-    if expected is None:
-        raise GridMismatchError(granule.path.name, "one field or more", None)
+    grids = [field.geobox for field in fields.values()]
+    expected = expected or grids[0]
+    for found in grids:
+        if found != expected:
+            raise GridMismatchError(granule.path.name, expected, found)
     return expected
 
 
