@@ -44,7 +44,9 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
     """
     behind = load_pygeoapi(settings)
     store = SqlJobStore.open(settings.job_database)
-    runner = runner or ProcessRunner(store, settings.environment(), at_once=settings.jobs_at_once)
+    runner = runner or ProcessRunner(
+        store, settings.environment(), work=settings.work_folder, at_once=settings.jobs_at_once
+    )
 
     @asynccontextmanager
     async def lifespan(_application: Starlette) -> AsyncIterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -134,6 +135,8 @@ def demo(
         configure_logging("WARNING")
         from processes.demo import Demo  # noqa: PLC0415
 
+        # So that the service, which is a child, is ended however we are asked to end.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         Demo(data=data, preset=preset, seed=seed, port=port, console=Console()).run(stop=stop)
 
 

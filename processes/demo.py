@@ -87,7 +87,7 @@ class Demo:
     @contextmanager
     def _service(self, world: World) -> Iterator[httpx.Client]:
         """Start the service in a process of its own; end it afterwards."""
-        port = self._free_port()
+        port = self.free_port()
         address = f"http://{HOST}:{port}"
         settings = Settings.load(
             data=self.data,
@@ -117,7 +117,7 @@ class Demo:
             service.terminate()
             service.wait()
 
-    def _free_port(self) -> int:
+    def free_port(self) -> int:
         """Return the port asked for, else the usual one, else any that is free."""
         if self.port is not None:
             with listen(HOST, self.port) as listener:

@@ -11,7 +11,7 @@ from engine.progress import span
 from engine.provenance import map_granules
 from processes.plan import SIF
 from processes.reconstruct_sif import sif_model
-from processes.reconstruction import Chosen, choose_model, load_model
+from processes.reconstruction import Chosen, TrainingPolicy, choose_model, training_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,15 +88,10 @@ def prepare_downscaling(
 ) -> Downscaling:
     """Load the models that a request names, or find or train those that fit."""
     if inputs.model is not None:
-        chosen = load_model(models, inputs.model, "soil-moisture", plan)
-        upstream = chosen.model.card.upstream
-        sif = None if upstream is None else models.load(upstream)
+        chosen, sif = _named(models, inputs.model)
     else:
-        sif = _sif(plan, models, settings, span(progress, 0.0, _SIF_SHARE))
-        task = _task(plan, sif)
-        train = partial(_train, plan, sif, settings.threads)
-        share = span(progress, _SIF_SHARE if plan.with_sif else 0.0, 1.0)
-        chosen = choose_model(models, task, train, share, retrain=inputs.retrain)
+        policy = TrainingPolicy.of(inputs, settings)
+        chosen, sif = _fitting(plan, models, policy, progress, threads=settings.threads)
     return Downscaling(
         plan=plan,
         chosen=chosen,
@@ -106,10 +101,32 @@ def prepare_downscaling(
     )
 
 
-def _sif(
-    plan: Plan, models: ModelStore, settings: Settings, progress: Progress
-) -> TrainedModel | None:
-    return sif_model(plan, models, settings, progress).model if plan.with_sif else None
+def _named(models: ModelStore, model_id: str) -> tuple[Chosen, TrainedModel | None]:
+    """Load a stored model and the SIF model that it was trained with."""
+    model = models.load(model_id)
+    upstream = model.card.upstream
+    sif = None if upstream is None else models.load(upstream)
+    return Chosen(model=model, trained=False), sif
+
+
+def _fitting(
+    plan: Plan, models: ModelStore, policy: TrainingPolicy, progress: Progress, *, threads: int
+) -> tuple[Chosen, TrainedModel | None]:
+    """Find or train a model, and first the SIF model that it needs."""
+    sif = None
+    if plan.with_sif:
+        share = span(progress, 0.0, _SIF_SHARE)
+        sif = sif_model(plan, models, policy.for_upstream(), share, threads=threads).model
+        progress = span(progress, _SIF_SHARE, 1.0)
+    chosen = choose_model(
+        models,
+        _task(plan, sif),
+        partial(_train, plan, sif, threads),
+        progress,
+        policy=policy,
+        seconds=training_seconds(plan.store, plan.training),
+    )
+    return chosen, sif
 
 
 def _task(plan: Plan, sif: TrainedModel | None) -> Task:

@@ -231,6 +231,10 @@ class DownscaleSmapInputs(ReconstructionInputs):
     def _check_features(self) -> Self:
         if self.features is not None and len(set(self.features)) != len(self.features):
             raise InputError("features", "a feature is named twice", "each feature once")
+        if self.features is not None and self.model is not None:
+            raise InputError(
+                "features", "a stored model is given as well", "a model, which has its own features"
+            )
         if self.features is not None and "sif" in self.features:
             raise InputError(
                 "features", "'sif' is not chosen here", "the input sif: with or without"

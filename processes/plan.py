@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from engine.archive import Archive, soil_moisture_months
 from engine.errors import InputError, MissingDataError
 from engine.feature_store import FeatureStore
 from engine.features import FEATURES, SIF_PREDICTORS
 from engine.grids import BBox
+from engine.models.store import ModelStore
 from engine.products import decode
 from engine.region import load_region
 from processes.definitions import RECONSTRUCT_SIF
-from processes.inputs import DownscaleSmapInputs
+from processes.reconstruction import named_card
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from engine.granules import Granule
+    from engine.models.candidates import Kind
+    from engine.models.card import ModelCard
     from engine.months import Month
     from engine.region import Region
-    from processes.inputs import ReconstructionInputs
+    from processes.inputs import DownscaleSmapInputs, ReconstructionInputs
     from processes.settings import Settings
 
 SIF = "sif"
@@ -79,7 +82,7 @@ def make_plan(process_id: str, inputs: ReconstructionInputs, settings: Settings)
     archive = Archive(settings.archive_folder)
     _check_mark(archive, region)
     store = FeatureStore(archive, region, settings.feature_folder)
-    names, with_sif, omissions = _predictors(process_id, inputs, store)
+    names, with_sif, omissions = _predictors(process_id, inputs, store, settings)
     coverage = _coverage(store, names, with_sif=with_sif, target=process_id)
     months, training = _months(inputs, coverage)
     sif_training = _months(inputs, _sif_coverage(archive))[1] if with_sif else ()
@@ -133,27 +136,45 @@ def _check_mark(archive: Archive, region: Region) -> None:
         )
 
 
+type _Predictors = tuple[tuple[str, ...], bool, Mapping[str, str]]
+"""Features besides SIF, whether SIF is among them (or the target), and what is left out."""
+
+
 def _predictors(
-    process_id: str, inputs: ReconstructionInputs, store: FeatureStore
-) -> tuple[tuple[str, ...], bool, dict[str, str]]:
-    """Return the features to use, whether SIF is among them, and what is left out."""
-    if process_id == RECONSTRUCT_SIF.id or not isinstance(inputs, DownscaleSmapInputs):
+    process_id: str, inputs: ReconstructionInputs, store: FeatureStore, settings: Settings
+) -> _Predictors:
+    card = _named_card(process_id, inputs, store, settings)
+    if process_id == RECONSTRUCT_SIF.id:
         if not store.region.sif:
             allowed = "a region with sif: true"
             raise InputError("region", f"{store.region.name!r} has no fluorescence", allowed)
         return (), True, {}
-    omissions: dict[str, str] = {}
+    if card is not None:
+        names = tuple(name for name in card.feature_names if name != SIF)
+        return names, SIF in card.feature_names, card.omissions
+    return _asked_predictors(cast("DownscaleSmapInputs", inputs), store)
+
+
+def _named_card(
+    process_id: str, inputs: ReconstructionInputs, store: FeatureStore, settings: Settings
+) -> ModelCard | None:
+    if inputs.model is None:
+        return None
+    kind: Kind = "sif" if process_id == RECONSTRUCT_SIF.id else "soil-moisture"
+    return named_card(ModelStore(settings.model_folder), inputs.model, kind, store.archive)
+
+
+def _asked_predictors(inputs: DownscaleSmapInputs, store: FeatureStore) -> _Predictors:
     standard = _standard_features(store)
     names = _chosen(inputs.features, standard, store)
-    omissions |= {name: "left out by the request" for name in standard if name not in names}
-    with_sif = inputs.sif == "with" and store.region.sif
+    omissions = {name: "left out by the request" for name in standard if name not in names}
     if inputs.sif == "without":
-        omissions[SIF] = "left out by the request"
-    elif not store.region.sif:
-        if "sif" in inputs.model_fields_set:
-            raise InputError("sif", f"region {store.region.name!r} has none", "without")
-        omissions[SIF] = f"region {store.region.name} has no fluorescence"
-    return names, with_sif, omissions
+        return names, False, omissions | {SIF: "left out by the request"}
+    if store.region.sif:
+        return names, True, omissions
+    if "sif" in inputs.model_fields_set:
+        raise InputError("sif", f"region {store.region.name!r} has none", "without")
+    return names, False, omissions | {SIF: f"region {store.region.name} has no fluorescence"}
 
 
 def _standard_features(store: FeatureStore) -> tuple[str, ...]:

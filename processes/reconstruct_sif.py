@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.provenance import sif_granules
 from engine.sif import reconstruct_sif, sif_task, train_sif
-from processes.reconstruction import Chosen, choose_model, load_model
+from processes.reconstruction import Chosen, TrainingPolicy, choose_model, training_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,23 +66,23 @@ def prepare_sif(
 ) -> SifReconstruction:
     """Load the SIF model that a request names, or find or train the one that fits."""
     if inputs.model is not None:
-        return SifReconstruction(plan=plan, chosen=load_model(models, inputs.model, "sif", plan))
-    chosen = sif_model(plan, models, settings, progress, retrain=inputs.retrain)
+        chosen = Chosen(model=models.load(inputs.model), trained=False)
+    else:
+        policy = TrainingPolicy.of(inputs, settings)
+        chosen = sif_model(plan, models, policy, progress, threads=settings.threads)
     return SifReconstruction(plan=plan, chosen=chosen)
 
 
 def sif_model(
-    plan: Plan,
-    models: ModelStore,
-    settings: Settings,
-    progress: Progress,
-    *,
-    retrain: bool = False,
+    plan: Plan, models: ModelStore, policy: TrainingPolicy, progress: Progress, *, threads: int
 ) -> Chosen:
     """Find or train the SIF model of a plan."""
-    task = sif_task(plan.store, plan.sif_training)
-
-    def train(progress: Progress) -> TrainedModel:
-        return train_sif(plan.store, plan.sif_training, progress=progress, threads=settings.threads)
-
-    return choose_model(models, task, train, progress, retrain=retrain)
+    store, months = plan.store, plan.sif_training
+    return choose_model(
+        models,
+        sif_task(store, months),
+        lambda progress: train_sif(store, months, progress=progress, threads=threads),
+        progress,
+        policy=policy,
+        seconds=training_seconds(store, months),
+    )

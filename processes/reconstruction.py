@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import InputError
@@ -12,16 +13,24 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from engine.archive import Archive
+    from engine.feature_store import FeatureStore
     from engine.granules import Granule
     from engine.models.candidates import Kind
+    from engine.models.card import ModelCard
     from engine.models.store import ModelStore, TrainedModel
     from engine.models.training import Task
     from engine.months import Month
     from engine.progress import Progress
-    from processes.plan import Plan
+    from processes.inputs import ReconstructionInputs
+    from processes.settings import Settings
     from stac.series import Setting
 
     type Train = Callable[[Progress], TrainedModel]
+
+
+SECONDS_PER_CELL_MONTH = 1.2e-4
+"""Training on one fine cell and month, granules read included; measured on two cores."""
 
 
 class Reconstruction(Protocol):
@@ -66,21 +75,78 @@ class Chosen:
     """Whether this very run trained it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPolicy:
+    """When a model is trained."""
+
+    retrain: bool
+    """Even where a stored model fits."""
+    limit: float
+    """Longest training that nobody asked for, seconds."""
+
+    @classmethod
+    def of(cls, inputs: ReconstructionInputs, settings: Settings) -> TrainingPolicy:
+        """Return what a request and the settings say; who asks to retrain sets no limit."""
+        limit = math.inf if inputs.retrain else settings.training_limit
+        return cls(retrain=inputs.retrain, limit=limit)
+
+    def for_upstream(self) -> TrainingPolicy:
+        """Return the policy for a model that another one needs: a stored one will do."""
+        return replace(self, retrain=False)
+
+
+def training_seconds(store: FeatureStore, months: Sequence[Month]) -> float:
+    """Estimate how long a training takes; features that are there already make it shorter."""
+    return SECONDS_PER_CELL_MONTH * store.area.shape.y * store.area.shape.x * len(months)
+
+
 def choose_model(
-    store: ModelStore, task: Task, train: Train, progress: Progress, *, retrain: bool = False
+    models: ModelStore,
+    task: Task,
+    train: Train,
+    progress: Progress,
+    *,
+    policy: TrainingPolicy,
+    seconds: float,
 ) -> Chosen:
-    """Return the stored model that fits a task, or train and store one."""
-    card = None if retrain else store.find(task.key)
+    """Return the stored model that fits a task, or train and store one.
+
+    Parameters
+    ----------
+    models
+        The stored models.
+    task
+        What the model is asked to be.
+    train
+        Trains it.
+    progress
+        Told how the training goes.
+    policy, seconds
+        When to train, and how long that is expected to take.
+
+    Raises
+    ------
+    InputError
+        Where no stored model fits and the training takes longer than the policy allows.
+    """
+    card = None if policy.retrain else models.find(task.key)
     if card is not None:
         progress(1.0, f"using the stored model {card.id}")
-        return Chosen(model=store.load(card.id), trained=False)
+        return Chosen(model=models.load(card.id), trained=False)
+    if seconds > policy.limit:
+        raise InputError(
+            "retrain",
+            f"no stored model of {task.kind} fits, and to train one takes about "
+            f"{math.ceil(seconds / 60)} minutes",
+            "true, to train one nevertheless",
+        )
     model = train(progress)
-    store.save(model)
-    return Chosen(model=store.load(model.card.id), trained=True)
+    models.save(model)
+    return Chosen(model=models.load(model.card.id), trained=True)
 
 
-def load_model(store: ModelStore, model_id: str, kind: Kind, plan: Plan) -> Chosen:
-    """Return the stored model that a request names, if it may be applied here.
+def named_card(models: ModelStore, model_id: str, kind: Kind, archive: Archive) -> ModelCard:
+    """Return the card of the stored model that a request names, if it may be applied here.
 
     Raises
     ------
@@ -88,14 +154,13 @@ def load_model(store: ModelStore, model_id: str, kind: Kind, plan: Plan) -> Chos
         Where there is none, it predicts something else, or it has learnt from a synthetic world
         and shall map a real one (or the other way round).
     """
-    if model_id not in store.ids():
-        stored = ", ".join(card.id for card in store.cards() if card.kind == kind)
+    if model_id not in models.ids():
+        stored = ", ".join(card.id for card in models.cards() if card.kind == kind)
         raise InputError("model", f"there is no model {model_id!r}", stored or "none is stored yet")
-    model = store.load(model_id)
-    if model.card.kind != kind:
-        raise InputError("model", f"{model_id} predicts {model.card.kind}", f"a model of {kind}")
-    if model.card.synthetic != plan.archive.synthetic:
-        learnt = "a synthetic" if model.card.synthetic else "a real"
-        other = "a real" if model.card.synthetic else "a synthetic"
+    card = models.card(model_id)
+    if card.kind != kind:
+        raise InputError("model", f"{model_id} predicts {card.kind}", f"a model of {kind}")
+    if card.synthetic != archive.synthetic:
+        learnt, other = ("a synthetic", "a real") if card.synthetic else ("a real", "a synthetic")
         raise InputError("model", f"{model_id} has learnt from {learnt} archive", f"{other} one's")
-    return Chosen(model=model, trained=False)
+    return card

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -138,14 +139,17 @@ def get_job(request: Request) -> Response:
 
 
 def dismiss_job(request: Request) -> Response:
-    """Dismiss a job that waits or runs; forget one that has ended. Published maps stay."""
+    """Dismiss a job that waits or runs; forget one that has ended.
+
+    What is in the catalogue stays; maps that were kept with the job go with it.
+    """
     service = _service(request)
     job = service.store.get(request.path_params["job_id"])
     if service.store.dismiss(job.id):
         service.runner.wake()
         job = service.store.get(job.id)
-    else:
-        service.store.delete(job.id)
+    elif service.store.delete(job.id):
+        shutil.rmtree(service.settings.work_folder / job.id, ignore_errors=True)
     info = status_info(job, service.base(request)) | {"status": str(JobStatus.DISMISSED)}
     return JSONResponse(info)
 

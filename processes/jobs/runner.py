@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from processes.jobs.model import Job
     from processes.jobs.store import JobStore
@@ -62,6 +64,8 @@ class ProcessRunner:
         Where jobs wait and what they become.
     environment
         Settings for the children, as environment variables.
+    work
+        Folder whose ``<job>/months`` is a child's scratch, removed when the child is gone.
     at_once
         Most children at a time.
     command
@@ -73,11 +77,13 @@ class ProcessRunner:
         store: JobStore,
         environment: Mapping[str, str],
         *,
+        work: Path | None = None,
         at_once: int = 1,
         command: Sequence[str] = (sys.executable, "-m", "processes.worker"),
     ) -> None:
         self._store = store
         self._environment = dict(environment)
+        self._work = work
         self._at_once = at_once
         self._command = tuple(command)
         self._children: list[_Child] = []
@@ -164,6 +170,8 @@ class ProcessRunner:
         child.process.wait()
         if child.process.stdin is not None:
             child.process.stdin.close()
+        if self._work is not None:
+            shutil.rmtree(self._work / child.job.id / "months", ignore_errors=True)
 
 
 def _signal_group(leader: int, number: signal.Signals) -> None:

@@ -18,6 +18,7 @@ from engine.grids import block_mean
 from engine.months import Month
 from engine.region import load_region
 from engine.residual import edge_ratio
+from processes.scoring import BASELINE, LAYERS, UnreadableMapError, read_raster, score_maps
 from processes.settings import Settings
 from stac.validate import validate_catalog
 
@@ -187,13 +188,28 @@ def test_a_bad_request_fails_as_a_job_and_publishes_nothing(served: Served) -> N
 def test_a_running_job_can_be_dismissed(served: Served, wait_for: Callable) -> None:
     """DELETE ends the work; the job stays readable as dismissed; nothing is published."""
     body = {"inputs": {"datetime": "../..", "retrain": True}}
-    address = served.client.post("/processes/reconstruct-sif/execution", json=body).headers[
-        "Location"
-    ]
+    job_id = served.client.post("/processes/reconstruct-sif/execution", json=body).json()["jobID"]
+    address = f"/jobs/{job_id}"
     wait_for(lambda: served.client.get(address).json()["progress"] > 0)
     assert served.client.delete(address).json()["status"] == "dismissed"
     assert served.client.get(address).json()["status"] == "dismissed"
     assert served.client.get(f"{address}/results").status_code == 410
-    quick = execute(served.client, "reconstruct-sif", datetime="2018-05")
-    assert quick.statuses[-1]["status"] == "failed"
     assert len(list((served.settings.catalog_folder / "sif-1km-monthly").iterdir())) == 3
+    wait_for(lambda: not (served.settings.work_folder / job_id).exists())
+
+
+def test_layers_are_scored_against_the_truth(served: Served, tiny_world: World) -> None:
+    """Maps read back over HTTP get the scores that the demonstration shows, and sane ones."""
+    scored = score_maps(tiny_world, served.soil_moisture.items, served.settings.feature_folder)
+    assert set(scored) == {*LAYERS, BASELINE}
+    for score in scored.values():
+        assert 0 < score.rmse < 0.1
+        assert score.rmse**2 == pytest.approx(score.bias**2 + score.ubrmse**2)
+    assert scored["soil_moisture_conserving"].conservation_error < 1e-4
+    assert scored["soil_moisture"].subgrid_correlation > 0.3
+
+
+def test_an_unreadable_map_is_named() -> None:
+    """A score of what is not there names the address."""
+    with pytest.raises(UnreadableMapError, match=r"nothing\.tif cannot be read as a raster"):
+        read_raster("nothing.tif")
