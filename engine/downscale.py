@@ -204,8 +204,8 @@ def downscale_month(
     if analysis not in get_args(Analysis):
         raise InputError("analysis", repr(analysis), ", ".join(get_args(Analysis)))
     _check_upstream(model, sif_model)
-    features = month_features(store, month, model.card.feature_names, sif_model)
     coarse = coarse_soil_moisture(store, month).to_numpy().astype(np.float64)
+    features = month_features(store, month, model.card.feature_names, sif_model)
     raw = model.predictor(threads=threads).map(features)
     layers = _layers(raw.to_numpy().astype(np.float64), coarse, analysis)
     return xr.Dataset(
