@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import uuid
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,14 +17,13 @@ from referencing.jsonschema import DRAFT7
 from engine.testing import shared_path
 from processes.jobs.model import JobFilter
 from processes.jobs.store import SqlJobStore
+from processes.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     import httpx
-
-    from processes.settings import Settings
 
 EXECUTION = "/processes/downscale-smap/execution"
 OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
@@ -103,6 +104,55 @@ def test_a_successful_job_links_its_results(
     assert document["items"]["mediaType"] == "application/geo+json"
     href = document["items"]["value"]["features"][0]["assets"]["a"]["href"]
     assert href == f"http://127.0.0.1:{client.base_url.port}/catalog/x"
+
+
+def test_results_of_failed_and_dismissed_jobs_say_why(
+    client: httpx.Client, settings: Settings
+) -> None:
+    """The reason, as 4xx where the request was at fault, 5xx where the service was, 410 after."""
+    store = SqlJobStore.open(settings.job_database)
+    while store.claim() is not None:
+        pass
+    for by_client, status in ((True, 400), (False, 500)):
+        job_id = execute(client).json()["jobID"]
+        store.claim()
+        store.fail(job_id, 1, "SPL4SMGP: nothing usable", by_client=by_client)
+        reply = client.get(f"/jobs/{job_id}/results")
+        assert reply.status_code == status
+        assert "SPL4SMGP: nothing usable" in reply.json()["detail"]
+    job_id = execute(client).json()["jobID"]
+    client.delete(f"/jobs/{job_id}")
+    assert client.get(f"/jobs/{job_id}/results").status_code == 410
+    store.close()
+
+
+def test_files_that_stayed_with_a_job_are_served_and_go_with_it(
+    client: httpx.Client, settings: Settings
+) -> None:
+    """Unpublished maps have an address below their job until the job is deleted."""
+    job_id = execute(client).json()["jobID"]
+    address = f"/jobs/{job_id}/files/maps/a.tif"
+    assert client.get(address).status_code == 404
+    folder = settings.work_folder / job_id / "catalog" / "maps"
+    folder.mkdir(parents=True)
+    (folder / "a.tif").write_bytes(b"map")
+    reply = client.get(address, headers={"Range": "bytes=1-"})
+    assert (reply.status_code, reply.content) == (206, b"ap")
+    assert client.get(f"/jobs/{job_id}/files/%2e%2e/x").status_code == 404
+    client.delete(f"/jobs/{job_id}")
+    assert folder.exists()
+    client.delete(f"/jobs/{job_id}")
+    assert not folder.exists()
+
+
+def test_an_unforeseen_error_hides_its_internals(serve: Callable, tmp_path: Path) -> None:
+    """A broken store is a 500 without Python text."""
+    with serve(Settings.load(data=tmp_path), run_jobs=False) as client:
+        with closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database:
+            database.execute("DROP TABLE jobs")
+        reply = client.get("/jobs")
+    assert reply.status_code == 500
+    assert reply.json()["detail"] == "the service failed; its log says why"
 
 
 def test_results_of_a_waiting_job_are_not_ready(client: httpx.Client) -> None:
