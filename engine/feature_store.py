@@ -13,7 +13,7 @@ import xarray as xr
 from engine.composites import MIN_SUPPORT, Cadence
 from engine.errors import InputError, MissingDataError
 from engine.feature_cache import FeatureCache, digest
-from engine.features import FEATURES, SIF_PREDICTORS, Feature
+from engine.features import FEATURES, PRESETS, SIF_PREDICTORS, Feature
 from engine.granules import Granule
 from engine.grids import lonlat
 from engine.months import eight_day_periods
@@ -98,6 +98,34 @@ class FeatureStore:
     def available(self, names: Iterable[str] | None = None) -> tuple[str, ...]:
         """Return those of some features, or of all, whose product the archive has at all."""
         return tuple(name for name in names or self.features if self._has(name))
+
+    @property
+    def standard(self) -> tuple[str, ...]:
+        """The region's features by default, SIF among them if it is one.
+
+        Those that the region names; else the standard set and the region's own, less those of
+        the set that the archive lacks. What no map can do without is never left out, so its
+        absence will be an error.
+        """
+        if self.region.features is not None:
+            return self.region.features
+        needed = {*PRESETS["core"], *self._own}
+        return tuple(
+            name
+            for name in self.features
+            if name in needed or (name in PRESETS["standard"] and self._has(name))
+        )
+
+    @property
+    def lacking(self) -> Mapping[str, str]:
+        """What the standard set leaves out, and why."""
+        if self.region.features is not None:
+            return {}
+        return {
+            name: f"the archive has no {' or '.join(self.features[name].products)}"
+            for name in PRESETS["standard"]
+            if name not in self.standard
+        }
 
     def periods(self, month: Month) -> tuple[Period, ...]:
         """Return the 8-day periods that share a day with a month."""
@@ -215,7 +243,15 @@ class FeatureStore:
     def _has(self, name: str) -> bool:
         if name in self._own:
             return own_exists(self._own[name], self.archive.root)
-        return name in self.features and self.archive.has(self.features[name].product)
+        feature = self.features.get(name)
+        if feature is None:
+            return False
+        partner = feature.partner is None or self._holds(feature.partner.product)
+        first = self._holds(feature.product)
+        return partner and (first or self._holds(feature.otherwise or feature.product))
+
+    def _holds(self, product: str) -> bool:
+        return product in load_specs() and self.archive.has(product)
 
     def _groups(self, features: Sequence[Feature], span: Period, where: str) -> list[xr.Dataset]:
         """Make features, those of one product together."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from functools import reduce
+from functools import partial, reduce
 from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -11,23 +11,37 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from engine.errors import InputError
 from engine.granules import Field
 from engine.indices import INDICES, reflectance
+from engine.soil import TEXTURES, texture_share, texture_total
 from engine.terrain import horn_slope
+from engine.thermal import blue_sky
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
     type Fields = Mapping[str, Field]
     type Floats = NDArray[np.floating]
 
-type Time = Literal["mean", "every-day", "static", "reconstructed"]
+type Time = Literal["mean", "every-day", "yearly", "static", "reconstructed"]
 """How a month of a feature comes about."""
 
 type Space = Literal["area", "bilinear"]
 """How a feature comes to the fine grid."""
+
+
+class Partner(BaseModel):
+    """A second product of a feature, averaged over the days of each granule of the first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    product: str
+    """Identifier of its product spec."""
+    inputs: tuple[str, ...]
+    """Its variables that are needed, by our names."""
 
 
 class Feature(BaseModel):
@@ -43,14 +57,26 @@ class Feature(BaseModel):
     """One line for people."""
     product: str
     """Identifier of the product spec it comes from."""
+    otherwise: str | None = None
+    """A product with the same variables, for months of which the first has nothing."""
     inputs: tuple[str, ...]
     """The product's variables that it needs, by our names."""
+    partner: Partner | None = None
+    """A second product that each granule is combined with."""
     derive: str | None = None
     """Name of the derivation from the inputs; None takes the one input as it is."""
     time: Time = "mean"
     """How a month comes about."""
     space: Space = "area"
     """How it comes to the fine grid."""
+    memory: tuple[float, ...] = ()
+    """Weights of the month and of those before it, whose sum it is; empty for the month alone."""
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """Every product that it may come from."""
+        others = (self.otherwise, self.partner and self.partner.product)
+        return (self.product, *(name for name in others if name))
 
 
 def _derived(function: Callable[[Mapping[str, Floats]], Floats]) -> Callable[[Fields], Floats]:
@@ -62,11 +88,22 @@ def _derived(function: Callable[[Mapping[str, Floats]], Floats]) -> Callable[[Fi
     return derive
 
 
+def _values(fields: Fields) -> dict[str, Floats]:
+    return {name: field.values for name, field in fields.items()}
+
+
+def _texture(name: str, fields: Fields) -> Floats:
+    return texture_share(name, _values(fields))
+
+
 DERIVATIONS: Mapping[str, Callable[[Fields], Floats]] = MappingProxyType(
     {
         **{name: _derived(index) for name, index in INDICES.items()},
         "reflectance": _derived(lambda bands: next(iter(bands.values()))),
         "slope": lambda fields: horn_slope(fields["elevation"].values, fields["elevation"].geobox),
+        "albedo": lambda fields: blue_sky(fields["albedo_bsa"].values, fields["albedo_wsa"].values),
+        **{name: partial(_texture, name) for name in TEXTURES},
+        "soil_total": lambda fields: texture_total(_values(fields)),
     }
 )
 """What ``Feature.derive`` may name: values from the feature's inputs, on their own grid."""
@@ -101,22 +138,49 @@ def _or_one(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(weight > 0, weight, np.float32(1))
 
 
-def _load() -> tuple[dict[str, Feature], dict[str, Feature], tuple[str, ...]]:
+def preset(name: str) -> tuple[str, ...]:
+    """Return the features of a named set, SIF among them.
+
+    Raises
+    ------
+    InputError
+        Where there is no such set.
+    """
+    if name not in PRESETS:
+        raise InputError("features", repr(name), f"a list of features, or {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def _read() -> Mapping[str, Mapping[str, object]]:
     text = resources.files("engine").joinpath("features.toml").read_text(encoding="utf-8")
-    tables = tomllib.loads(text)
-    features, bands = (
-        {name: Feature(name=name, **row) for name, row in tables[kind].items()}
-        for kind in ("features", "bands")
-    )
-    return features, bands, tuple(tables["sif_predictors"])
+    return MappingProxyType(tomllib.loads(text))
 
 
-_FEATURES, _BANDS, _SIF_PREDICTORS = _load()
+def _described(kind: str) -> dict[str, Feature]:
+    rows = _TABLES[kind].items()
+    return {name: Feature.model_validate({"name": name, **_row(row)}) for name, row in rows}
 
-FEATURES: Mapping[str, Feature] = MappingProxyType(_FEATURES)
-"""The features of soil moisture, in their order; a region may add its own."""
+
+def _row(row: object) -> dict[str, object]:
+    return row if isinstance(row, dict) else {}
+
+
+def _named(names: object, known: Mapping[str, Feature]) -> dict[str, Feature]:
+    chosen: Iterable[str] = names if isinstance(names, list) else ()
+    return {name: known[name] for name in chosen}
+
+
+_TABLES = _read()
+
+FEATURES: Mapping[str, Feature] = MappingProxyType(_described("features"))
+"""The features of soil moisture that can be made, in their order; a region may add its own."""
+
+PRESETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {name: tuple(_named(names, FEATURES)) for name, names in _TABLES["presets"].items()}
+)
+"""Named sets of them: ``standard``, ``core`` (its part that no archive may lack), ``paper``."""
 
 SIF_PREDICTORS: Mapping[str, Feature] = MappingProxyType(
-    {name: (_BANDS | _FEATURES)[name] for name in _SIF_PREDICTORS}
+    _named(_TABLES["sif"]["predictors"], {**_described("bands"), **FEATURES})
 )
 """What the model of SIF sees besides clear-sky light, in its order."""

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     type Floats = NDArray[np.floating]
     type Bands = Mapping[str, Floats]
 
+BARE_SOIL_NDVI = 0.08
+"""NDVI of bare soil, which the original NIRv takes off."""
+
 _LEAST_EVI_DENOMINATOR = 0.1
 _LARGEST_EVI = 1.5
 
@@ -67,7 +70,7 @@ def nirv(nir: Floats, red: Floats, offset: float = 0.0) -> Floats:
     nir, red
         Reflectance, 1.
     offset
-        NDVI of bare soil; the original paper takes 0.08.
+        NDVI of bare soil, such as :data:`BARE_SOIL_NDVI`.
     """
     return (ndvi(nir, red) - np.float32(offset)) * nir
 
@@ -102,7 +105,10 @@ INDICES: Mapping[str, Callable[[Bands], Floats]] = MappingProxyType(
         "evi": lambda bands: evi(bands["nir"], bands["red"], bands["blue"]),
         "nirv": lambda bands: nirv(bands["nir"], bands["red"]),
         "ndwi_gao": lambda bands: ndwi_gao(bands["nir"], bands["swir_1240"], bands["swir1"]),
+        "nirv_offset": lambda bands: nirv(bands["nir"], bands["red"], BARE_SOIL_NDVI),
         "nsdsi": lambda bands: nsdsi(bands["swir1"], bands["swir2"]),
+        "nsdsi1": lambda bands: nsdsi(bands["swir1"], bands["swir2"], 1),
+        "nsdsi2": lambda bands: nsdsi(bands["swir1"], bands["swir2"], 2),
     }
 )
 """The indices by feature name, from bands by our names."""

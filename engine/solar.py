@@ -3,6 +3,7 @@
 References
 ----------
 Spencer, J. W. (1971). Fourier series representation of the position of the sun. Search 2(5).
+Price, J. C. (1977). Thermal inertia mapping. doi:10.1029/JC082i018p02582
 Allen, R. G. et al. (1998). Crop evapotranspiration. FAO Irrigation and Drainage Paper 56.
 """
 
@@ -68,6 +69,29 @@ def daily_insolation(latitude: Floats, day: date) -> Floats:
     geometry = sunset * np.sin(phi) * math.sin(delta)
     geometry = geometry + np.cos(phi) * math.cos(delta) * np.sin(sunset)
     return SOLAR_CONSTANT * nearness * geometry / math.pi
+
+
+def diurnal_amplitude(latitude: Floats, day: date) -> Floats:
+    """Return the amplitude of the first daily harmonic of insolation, times π, without unit.
+
+    Parameters
+    ----------
+    latitude
+        Degrees north, any shape.
+    day
+        The day.
+
+    Notes
+    -----
+    Price's correction of thermal inertia: with latitude φ and declination δ,
+    C = sin φ sin δ sqrt(1 - tan² φ tan² δ) + cos φ cos δ arccos(-tan φ tan δ). The square root
+    belongs to the first term; in the daily mean it stands with the other. Beyond the polar
+    circles the sun is taken at its limit.
+    """
+    phi, delta = np.radians(latitude), declination(day)
+    tangents = np.clip(np.tan(phi) * math.tan(delta), -1, 1)
+    risen = np.sin(phi) * math.sin(delta) * np.sqrt(1 - tangents**2)
+    return np.asarray(risen + np.cos(phi) * math.cos(delta) * np.arccos(-tangents))
 
 
 def clear_sky_par(latitude: Floats, period: Period) -> Floats:

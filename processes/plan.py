@@ -168,6 +168,7 @@ def _asked_predictors(inputs: DownscaleSmapInputs, store: FeatureStore) -> _Pred
     standard = _standard_features(store)
     names = _chosen(inputs.features, standard, store)
     omissions = {name: "left out by the request" for name in standard if name not in names}
+    omissions |= {name: why for name, why in store.lacking.items() if name not in names}
     if inputs.sif == "without":
         return names, False, omissions | {SIF: "left out by the request"}
     if store.region.sif:
@@ -179,8 +180,7 @@ def _asked_predictors(inputs: DownscaleSmapInputs, store: FeatureStore) -> _Pred
 
 def _standard_features(store: FeatureStore) -> tuple[str, ...]:
     """Return what a request uses unless it says otherwise."""
-    names = store.region.features or tuple(store.features)
-    return tuple(name for name in names if name != SIF)
+    return tuple(name for name in store.standard if name != SIF)
 
 
 def _chosen(
