@@ -74,6 +74,18 @@ class Archive:
             if granule.period is None or granule.period.shared_days(period)
         )
 
+    def latest(self, product: str, period: Period) -> tuple[Granule, ...]:
+        """Return the granules, one for each tile, that were current in a period, sorted by tile.
+
+        Of a yearly map that is the one of the same year, else the latest earlier one; a later
+        one is never taken. Which year it is stands in its granule's ``period``.
+        """
+        current: dict[str, Granule] = {}
+        for granule in self.granules(product):
+            if granule.period is None or granule.period.start < period.end:
+                current[granule.tile or ""] = granule
+        return tuple(current[tile] for tile in sorted(current))
+
     def months(self, product: str) -> tuple[Month, ...]:
         """Return every month that a granule of the product shares a day with, in order."""
         periods = {granule.period for granule in self.granules(product) if granule.period}

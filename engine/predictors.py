@@ -11,6 +11,7 @@ from pydantic import field_validator, model_validator
 
 from engine.errors import MissingDataError
 from engine.granules import Field
+from engine.products.classes import class_fields
 from engine.products.geotiff import read_raster
 from engine.products.spec import Frozen, VariableSpec
 from engine.terrain import horn_slope
@@ -143,7 +144,8 @@ def predictor_fields(
     if field is None:
         raise MissingDataError(predictor.name, "this area", f"a raster that covers it; {path.name}")
     if predictor.kind == "categorical":
-        return _class_fields(predictor, field)
+        shares = class_fields(field, predictor.classes)
+        return {f"{predictor.name}_{label}": share for label, share in shares.items()}
     slope = {f"{predictor.name}_slope": _slope(field)} if predictor.slope else {}
     return {predictor.name: field} | slope
 
@@ -158,20 +160,6 @@ def _variable(predictor: UserPredictor) -> VariableSpec:
         fill=() if predictor.nodata is None else (predictor.nodata,),
         gap_free=True,
     )
-
-
-def _class_fields(predictor: UserPredictor, codes: Field) -> Mapping[str, Field]:
-    valid = codes.weight > 0
-    fields = {}
-    for label, members in predictor.classes.items():
-        share = np.isin(codes.values, members).astype(np.float32)
-        fields[f"{predictor.name}_{label}"] = Field(
-            values=np.where(valid, share, np.float32(np.nan)),
-            weight=codes.weight,
-            geobox=codes.geobox,
-            units="1",
-        )
-    return fields
 
 
 def _slope(elevation: Field) -> Field:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from engine.errors import GranuleError
 from engine.products.geotiff import decode_geotiff
@@ -54,7 +57,8 @@ def decode(
     Returns
     -------
     mapping of str to Field
-        Each on the file's own grid; empty where the granule does not touch the area.
+        Each on the file's own grid; empty where the granule does not touch the area. Where a
+        product has a file for each variable, only the file's own.
 
     Raises
     ------
@@ -62,6 +66,7 @@ def decode(
         Where the file is not what its name says.
     """
     spec = spec_of(granule.product) if spec is None else spec
+    _check_version(granule, spec)
     suffix = granule.path.suffix.lower()
     if suffix not in spec.formats:
         raise GranuleError(
@@ -69,4 +74,35 @@ def decode(
             f"{suffix!r} is no suffix of {spec.id}",
             ", ".join(spec.formats),
         )
-    return DECODERS[spec.formats[suffix]](granule, spec, spec.select(variables), area)
+    wanted = {variable.name: variable for variable in _held(granule, spec, variables)}
+    fields = DECODERS[spec.formats[suffix]](granule, spec, tuple(wanted.values()), area)
+    return {
+        name: _per_day(field, granule) if wanted[name].summed else field
+        for name, field in fields.items()
+    }
+
+
+def _check_version(granule: Granule, spec: ProductSpec) -> None:
+    if granule.version is None or not spec.versions or granule.version in spec.versions:
+        return
+    raise GranuleError(
+        granule.path,
+        f"its version is {granule.version}",
+        f"{spec.id} of version {' or '.join(spec.versions)}",
+    )
+
+
+def _held(
+    granule: Granule, spec: ProductSpec, names: Sequence[str] | None
+) -> tuple[VariableSpec, ...]:
+    """Return those of some variables that the file holds, as far as its name tells."""
+    match = spec.match(granule.path)
+    only = match.groupdict().get("variable") if match else None
+    return tuple(one for one in spec.select(names) if only is None or only in one.source)
+
+
+def _per_day(field: Field, granule: Granule) -> Field:
+    """Divide sums over a granule's days by how many they are."""
+    if granule.period is None:
+        raise GranuleError(granule.path, "its name tells no days", "the days that it sums over")
+    return replace(field, values=field.values / np.float32(granule.period.days))

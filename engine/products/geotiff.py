@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -91,12 +92,15 @@ def read_raster(
 
 def _geobox(path: Path, file: DatasetReader, grid: GridSpec | None, crs: str | None) -> GeoBox:
     affine = file.transform
-    if affine.b or affine.d or affine.a <= 0 or affine.e >= 0 or affine.is_identity:
+    north_up = affine.a > 0 > affine.e and not affine.b and not affine.d
+    if not north_up or not all(map(math.isfinite, affine[:6])):
         raise GranuleError(path, "it is rotated, upside down or without place", "a north-up raster")
     reference = crs or (file.crs.to_wkt() if file.crs else None)
     if reference is None:
         raise GranuleError(path, "it names no coordinate reference system", "EPSG:4326 or another")
     if grid is None:
+        return GeoBox(file.shape, affine, reference)
+    if grid.any_projection:
         return GeoBox(file.shape, affine, reference)
     if crs is None and not file.crs.is_geographic:
         raise GranuleError(path, f"its grid is {file.crs}", "longitude and latitude")

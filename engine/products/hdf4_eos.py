@@ -20,7 +20,15 @@ from pyhdf.SD import SD, SDC
 
 from engine.errors import GranuleError, InputError
 from engine.grids import SINUSOIDAL_CRS, SINUSOIDAL_TILE, sinusoidal_tile
-from engine.products.physical import Said, field_of, number_of, numbers_of, text_of
+from engine.products.physical import (
+    Said,
+    blank_error,
+    field_of,
+    is_blank,
+    number_of,
+    numbers_of,
+    text_of,
+)
 from engine.products.sources import SourceGrid, Window, reading
 
 if TYPE_CHECKING:
@@ -89,7 +97,18 @@ def _field(file: SD, path: Path, variable: VariableSpec, geobox: GeoBox, window:
     quality = None
     if variable.quality is not None:
         quality, _ = _read(file, path, (variable.quality.source,), geobox, window)
+    if variable.gap_free and is_blank(stored, variable, said):
+        _refuse_blank(file, path, variable, geobox)
     return field_of(path, variable, said, stored, geobox=window.geobox, quality=quality)
+
+
+def _refuse_blank(file: SD, path: Path, variable: VariableSpec, geobox: GeoBox) -> None:
+    """Tell an area without content from a file without any."""
+    height, width = geobox.shape
+    everything = Window(rows=slice(0, height), columns=slice(0, width), geobox=geobox)
+    stored, said = _read(file, path, variable.source, geobox, everything)
+    if is_blank(stored, variable, said):
+        raise blank_error(path, variable)
 
 
 def _read(

@@ -32,7 +32,7 @@ def recognise(path: Path, specs: Mapping[str, ProductSpec] | None = None) -> Gra
     ('MOD11A2', 'h27v05', 5)
     """
     for spec in (load_specs() if specs is None else specs).values():
-        match = spec.pattern.fullmatch(path.name)
+        match = spec.match(path)
         if match is None:
             continue
         parts = match.groupdict()
@@ -55,7 +55,7 @@ def identity(granule: Granule, spec: ProductSpec) -> tuple[object, ...]:
     """Return what two files share that hold the same observation in two versions."""
     parts = _parts(granule, spec)
     start = granule.period.start if granule.period else None
-    return (spec.id, start, parts.get("time"), parts.get("tile"))
+    return (spec.id, start, parts.get("time"), parts.get("tile"), parts.get("variable"))
 
 
 def rank(granule: Granule, spec: ProductSpec) -> Rank:
@@ -63,8 +63,10 @@ def rank(granule: Granule, spec: ProductSpec) -> Rank:
     parts = _parts(granule, spec)
     variant = parts.get("variant")
     suffixes = list(spec.formats)
+    version = parts.get("version")
     return (
-        _natural(parts.get("version")),
+        not spec.versions or version in spec.versions,
+        _natural(version),
         -spec.variants.index(variant) if variant in spec.variants else -len(spec.variants),
         _natural(parts.get("counter")),
         -suffixes.index(granule.path.suffix) if granule.path.suffix in suffixes else 0,
@@ -74,13 +76,15 @@ def rank(granule: Granule, spec: ProductSpec) -> Rank:
 
 
 def _parts(granule: Granule, spec: ProductSpec) -> dict[str, str | None]:
-    match = spec.pattern.fullmatch(granule.path.name)
+    match = spec.match(granule.path)
     return {} if match is None else match.groupdict()
 
 
 def _period(parts: Mapping[str, str | None], spec: ProductSpec) -> Period:
     day = _day(parts)
-    return eight_day_period(day) if spec.period == "8-day" else Period(day, _next(day))
+    if spec.period == "8-day":
+        return eight_day_period(day)
+    return Period(day, date(day.year + 1, 1, 1) if spec.period == "year" else _next(day))
 
 
 def _day(parts: Mapping[str, str | None]) -> date:

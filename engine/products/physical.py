@@ -64,14 +64,8 @@ def field_of(
     GranuleError
         Where units or scale in the file are not those of the spec.
     """
-    _check_units(path, variable, said)
-    _check_scaling(path, variable, said)
-    scale, offset = _scaling(variable, said)
-    valid = _is_valid(stored, variable, said)
-    values = np.full(stored.shape, np.nan, np.float32)
-    np.multiply(stored, np.float32(scale), out=values, where=valid, casting="unsafe")
-    if offset:
-        values += np.float32(offset)
+    _check_dtype(path, variable, stored)
+    values, valid = (_codes if variable.classes else _amounts)(path, variable, said, stored)
     weight = valid.astype(np.float32)
     if quality is not None and variable.quality is not None:
         weight *= _quality_weight(quality, variable.quality.table)
@@ -81,7 +75,7 @@ def field_of(
 
 def is_blank(stored: Stored, variable: VariableSpec, said: Said) -> bool:
     """Tell whether stored numbers are all missing."""
-    return not _is_valid(stored, variable, said).any()
+    return not (_is_present(stored, variable, said) & _is_within(stored, variable, said)).any()
 
 
 def blank_error(path: Path, variable: VariableSpec) -> GranuleError:
@@ -116,6 +110,83 @@ def numbers_of(values: Iterable[object]) -> tuple[float, ...]:
     """Return those of some attributes that are numbers."""
     numbers = (number_of(value) for value in values)
     return tuple(number for number in numbers if number is not None)
+
+
+def _amounts(
+    path: Path, variable: VariableSpec, said: Said, stored: Stored
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return physical values, and where they are valid."""
+    _check_units(path, variable, said)
+    _check_scaling(path, variable, said)
+    present = _is_present(stored, variable, said)
+    variable = _in_its_units(path, variable, said, stored, present)
+    within = _is_within(stored, variable, said)
+    if variable.beyond == "refused" and not within[present].all():
+        raise _beyond_error(path, variable, stored[present & ~within])
+    scale, offset = _scaling(variable, said)
+    valid = present & within
+    values = np.full(stored.shape, np.nan, np.float32)
+    np.multiply(stored, np.float32(scale), out=values, where=valid, casting="unsafe")
+    if offset:
+        values += np.float32(offset)
+    return values, valid
+
+
+def _codes(
+    path: Path,  # noqa: ARG001 - as _amounts
+    variable: VariableSpec,
+    said: Said,
+    stored: Stored,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return codes, 0 where a number is none, and where they are valid."""
+    valid = _is_present(stored, variable, said) & _is_within(stored, variable, said)
+    return np.where(np.isin(stored, _all_codes(variable)), stored, 0).astype(np.float32), valid
+
+
+def _all_codes(variable: VariableSpec) -> list[int]:
+    return [code for codes in variable.classes.values() for code in codes]
+
+
+def _in_its_units(
+    path: Path, variable: VariableSpec, said: Said, stored: Stored, present: NDArray[np.bool_]
+) -> VariableSpec:
+    """Return a variable with the scale of the units that the file declares, or must be in."""
+    units = variable.stored_units
+    if units is None or not present.any():
+        return variable
+    name = said.units or units.silent
+    if name not in units.factors:
+        found = f"has units {name!r}" if name else "declares no units"
+        raise GranuleError(path, f"{_shown(variable)} {found}", " or ".join(units.factors))
+    if said.units is None and units.telling is not None:
+        greatest = float(stored[present].max())
+        if greatest <= units.telling:
+            raise GranuleError(
+                path,
+                f"{_shown(variable)} declares no units and its greatest number is {greatest:g}, "
+                f"so that it may be in {' or '.join(units.factors)}",
+                "units in the file, or in the region's list of products",
+            )
+    return variable.model_copy(update={"scale": units.factors[name], "offset": 0.0})
+
+
+def _beyond_error(path: Path, variable: VariableSpec, numbers: Stored) -> GranuleError:
+    low, high = variable.valid or (-math.inf, math.inf)
+    return GranuleError(
+        path,
+        f"{_shown(variable)} holds {numbers.flat[0]:g}",
+        f"{low:g} to {high:g} {variable.units}"
+        + (f" after times {variable.scale:g}" if variable.scale not in (None, 1) else ""),
+    )
+
+
+def _check_dtype(path: Path, variable: VariableSpec, stored: Stored) -> None:
+    if variable.dtype and stored.dtype.name not in variable.dtype:
+        raise GranuleError(
+            path,
+            f"{_shown(variable)} holds numbers of type {stored.dtype.name}",
+            " or ".join(variable.dtype),
+        )
 
 
 def _check_units(path: Path, variable: VariableSpec, said: Said) -> None:
@@ -162,16 +233,22 @@ def _first(*numbers: float | None) -> float:
     return next(number for number in numbers if number is not None)
 
 
-def _is_valid(stored: Stored, variable: VariableSpec, said: Said) -> NDArray[np.bool_]:
-    valid = np.isfinite(stored) if stored.dtype.kind == "f" else np.ones(stored.shape, np.bool_)
-    for fill in {*variable.fill, *said.fill}:
+def _is_present(stored: Stored, variable: VariableSpec, said: Said) -> NDArray[np.bool_]:
+    """Tell numbers from fill; a fill value that is the code of a class is no fill."""
+    present = np.isfinite(stored) if stored.dtype.kind == "f" else np.ones(stored.shape, np.bool_)
+    for fill in {*variable.fill, *said.fill} - set(_all_codes(variable)):
         if np.isfinite(fill):
-            valid &= stored != _as_stored(fill, stored.dtype)
-    if variable.valid is not None:
-        low, high = (_as_stored(limit, stored.dtype) for limit in _stored_limits(variable, said))
-        with np.errstate(invalid="ignore"):
-            valid &= (stored >= low) & (stored <= high)
-    return valid
+            present &= stored != _as_stored(fill, stored.dtype)
+    return present
+
+
+def _is_within(stored: Stored, variable: VariableSpec, said: Said) -> NDArray[np.bool_]:
+    """Tell numbers in the valid range; any, as long as their units are not known."""
+    if variable.valid is None or (variable.stored_units and variable.scale is None):
+        return np.ones(stored.shape, np.bool_)
+    low, high = (_as_stored(limit, stored.dtype) for limit in _stored_limits(variable, said))
+    with np.errstate(invalid="ignore"):
+        return np.asarray((stored >= low) & (stored <= high))
 
 
 def _stored_limits(variable: VariableSpec, said: Said) -> tuple[float, ...]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-type Span = Literal["day", "8-day", "static"]
+type Span = Literal["day", "8-day", "year", "static"]
 """The days that one file stands for."""
 
 type Format = Literal["hdf5-ease2", "hdf4-eos", "geotiff", "netcdf-lonlat"]
@@ -47,7 +47,7 @@ class Quality(Frozen):
     source: str
     """Name in the file."""
     rules: tuple[BitRule, ...]
-    """The weight of a pixel is the product over the rules."""
+    """The weight of a pixel is the least over the rules."""
 
     @cached_property
     def table(self) -> NDArray[np.float32]:
@@ -61,8 +61,25 @@ class Quality(Frozen):
             weights = np.zeros(1 << (last - first + 1), np.float32)
             for value, weight in rule.weights.items():
                 weights[value] = weight
-            table *= weights[values]
+            np.minimum(table, weights[values], out=table)
         return table
+
+
+class StoredUnits(Frozen):
+    """Units that a product's files come in, where copies in several units go around."""
+
+    factors: dict[str, float]
+    """Factor to our units, by the text that a file may declare."""
+    silent: str | None = None
+    """Units of a file that declares none; None refuses such files."""
+    telling: float | None = None
+    """A file that declares none is believed only if a number in it exceeds this."""
+
+    @model_validator(mode="after")
+    def _check_silent(self) -> Self:
+        if self.silent is not None and self.silent not in self.factors:
+            raise ValueError(f"one of {', '.join(self.factors)}")
+        return self
 
 
 class VariableSpec(Frozen):
@@ -78,8 +95,14 @@ class VariableSpec(Frozen):
     """Names in the file, tried in order; not used by GeoTIFF."""
     band: int = 1
     """Band of a GeoTIFF, from 1."""
+    dtype: tuple[str, ...] = ()
+    """Types of number accepted in the file, such as ``int16``. Empty accepts all."""
     source_units: tuple[str, ...] = ()
     """Units texts accepted in the file; a file without one passes. Empty accepts all."""
+    stored_units: StoredUnits | None = None
+    """Units of the stored numbers, where files differ in them; stands instead of ``scale``."""
+    summed: bool = False
+    """Whether a stored number is a sum over the file's days; it is divided by how many they are."""
     scale: float | None = None
     """Factor from stored to physical numbers; None takes the file's own (1 where it has none)."""
     offset: float | None = None
@@ -92,6 +115,10 @@ class VariableSpec(Frozen):
     """Least and greatest valid number, both included."""
     valid_of: Literal["stored", "physical"] = "stored"
     """Whether ``valid`` is about stored or physical numbers."""
+    beyond: Literal["missing", "refused"] = "missing"
+    """Whether a number beyond ``valid`` is a missing pixel, or shows that the file is another."""
+    classes: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    """Codes of each class, where numbers are names of things; a code of no class is read as 0."""
     quality: Quality | None = None
     """Quality layer; None weighs every valid pixel 1."""
     gap_free: bool = False
@@ -109,6 +136,8 @@ class GridSpec(Frozen):
     """Pixel size in degrees."""
     origin: tuple[float, float] | None = None
     """Longitude and latitude of any corner of the lattice."""
+    any_projection: bool = False
+    """Whether a raster need not be on longitude and latitude."""
 
 
 class ProductSpec(Frozen):
@@ -125,7 +154,13 @@ class ProductSpec(Frozen):
     citation: str
     """How to cite it."""
     file_pattern: str
-    """Regular expression of the whole file name, with named groups for date, tile, version."""
+    """Regular expression of the whole file name, with named groups for date, tile, version.
+
+    One that has a slash is about the whole path. A group ``variable`` names, by its ``source``,
+    the only variable that the file holds.
+    """
+    versions: tuple[str, ...] = ()
+    """Versions that these facts are true of; a file of another is refused. Empty accepts all."""
     variants: tuple[str, ...] = ()
     """Variants that the pattern may name, the preferred one first."""
     period: Span
@@ -158,6 +193,11 @@ class ProductSpec(Frozen):
     def pattern(self) -> re.Pattern[str]:
         """The compiled file pattern."""
         return re.compile(self.file_pattern)
+
+    def match(self, path: Path) -> re.Match[str] | None:
+        """Match a file's name, or its whole path where the pattern speaks of folders."""
+        whole = "/" in self.file_pattern
+        return self.pattern.fullmatch(path.as_posix() if whole else path.name)
 
     def select(self, names: Sequence[str] | None) -> tuple[VariableSpec, ...]:
         """Return the variables of some names, in their order; None returns all."""

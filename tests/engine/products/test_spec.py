@@ -25,15 +25,21 @@ MINIMAL = {
 }
 
 
-def test_the_products_of_the_main_job_are_known():
-    """Six products ship, each with the variables that the features are made of."""
+def test_the_products_of_the_paper_are_known():
+    """Every product ships with the variables that the features are made of."""
     names = {spec.id: [v.name for v in spec.variables] for spec in load_specs().values()}
     assert names == {
         "CHIRPS": ["precipitation"],
+        "MCD12Q1": ["land_cover"],
+        "MCD43A3": ["albedo_bsa", "albedo_wsa"],
         "MCD43A4": ["red", "nir", "blue", "green", "swir_1240", "swir1", "swir2"],
         "MOD11A2": ["lst_day", "lst_night"],
+        "MOD15A2H": ["lai", "lai_absence"],
+        "MOD16A2": ["evapotranspiration", "evapotranspiration_absence"],
+        "MOD16A2GF": ["evapotranspiration", "evapotranspiration_absence"],
         "SPL4SMGP": ["soil_moisture"],
         "SRTM": ["elevation"],
+        "SoilGrids": ["clay", "sand", "silt"],
         "eSIF": ["sif"],
     }
 
@@ -66,8 +72,8 @@ def test_unknown_products_and_variables_are_named():
         spec_of("MOD11A2").select(["ndvi"])
 
 
-def test_quality_rules_multiply():
-    """A number's weight is the product of the weights of its bit fields."""
+def test_the_strictest_quality_rule_decides():
+    """A number's weight is the least of the weights of its bit fields."""
     quality = Quality(
         source="QC",
         rules=(
