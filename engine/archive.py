@@ -22,7 +22,7 @@ from engine.predictors import MONTH
 from engine.products import decode, load_specs, recognise
 from engine.products.coarse_field import coarse_field_days, coarse_field_layers
 from engine.products.marks import is_marked
-from engine.products.names import identity, rank
+from engine.products.names import identity, rank, split
 from engine.products.spec import spec_of
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from engine.granules import Field
     from engine.months import Period
+    from engine.products.spec import ProductSpec
     from engine.region import CoarseField
 
     type Floats = NDArray[np.floating]
@@ -123,17 +124,19 @@ class Archive:
         specs = load_specs()
         best: dict[tuple[object, ...], Granule] = {}
         for path in self._files():
-            granule = recognise(path, specs)
-            if granule is None:
+            file = recognise(path, specs)
+            if file is None:
                 continue
-            spec = specs[granule.product]
-            key = identity(granule, spec)
-            if key not in best or rank(granule, spec) > rank(best[key], spec):
-                best[key] = granule
+            spec = specs[file.product]
+            for granule in split(file, spec):
+                key = identity(granule, spec)
+                best[key] = _better(granule, best.get(key), spec)
         by_product: dict[str, list[Granule]] = defaultdict(list)
         for granule in sorted(best.values(), key=_order):
             by_product[granule.product].append(granule)
-        return {product: tuple(granules) for product, granules in by_product.items()}
+        return {
+            product: tuple(_without_lists(granules)) for product, granules in by_product.items()
+        }
 
     def _files(self) -> Iterator[Path]:
         if not self.root.is_dir():
@@ -141,6 +144,25 @@ class Archive:
         for folder, folders, names in os.walk(self.root, followlinks=True):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             yield from (Path(folder, name) for name in names if not name.startswith("."))
+
+
+def _better(one: Granule, other: Granule | None, spec: ProductSpec) -> Granule:
+    """Return the file to prefer of two that hold the same observation."""
+    if other is None:
+        return one
+    worse, better = sorted((one, other), key=lambda granule: rank(granule, spec))
+    if worse.version != better.version and spec.versions and worse.version not in spec.versions:
+        _log.warning("%s is set aside for %s", worse.path.name, better.path.name)
+    return better
+
+
+def _without_lists(granules: Sequence[Granule]) -> Iterator[Granule]:
+    """Drop a .vrt, which only lists other files, where the folder of its files is there."""
+    folders = {granule.path.parent for granule in granules}
+    folders |= {folder.parent for folder in folders}
+    for granule in granules:
+        if granule.path.suffix != ".vrt" or granule.path.with_suffix("") not in folders:
+            yield granule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

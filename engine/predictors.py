@@ -12,8 +12,8 @@ from pydantic import field_validator, model_validator
 from engine.errors import MissingDataError
 from engine.granules import Field
 from engine.products.classes import class_fields
-from engine.products.geotiff import read_raster
 from engine.products.spec import Frozen, VariableSpec
+from engine.products.user_raster import read_user_raster
 from engine.terrain import horn_slope
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def predictor_fields(
         Where the file is missing or does not touch the area.
     """
     path = predictor_path(predictor, root, month)
-    field = read_raster(path, _variable(predictor), area, crs=predictor.crs)
+    field = read_user_raster(path, _variable(predictor), area, crs=predictor.crs)
     if field is None:
         raise MissingDataError(predictor.name, "this area", f"a raster that covers it; {path.name}")
     if predictor.kind == "categorical":

@@ -13,12 +13,14 @@ from pydantic import Field, ValidationError, field_validator
 from engine.errors import InputError
 from engine.grids import BBox, coarse_window, fine_of
 from engine.predictors import MONTH, UserPredictor, check_file_name
-from engine.products.spec import Frozen, VariableSpec, load_specs
+from engine.products.spec import Frozen, VariableSpec, load_specs, spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from odc.geo.geobox import GeoBox
+
+    from engine.products.spec import ProductSpec
 
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
@@ -71,6 +73,15 @@ class CoarseField(Frozen):
         )
 
 
+class ProductCopy(Frozen):
+    """How an archive's files of a product differ from those that are published."""
+
+    versions: tuple[str, ...] = ()
+    """Further versions to accept, such as ``006``."""
+    units: str | None = None
+    """Units of files that declare none."""
+
+
 class Region(Frozen):
     """An area with everything that a map of it needs to know beforehand."""
 
@@ -90,6 +101,8 @@ class Region(Frozen):
     """Predictors of soil moisture by default; None means all that there are."""
     predictors: tuple[UserPredictor, ...] = ()
     """Predictors of one's own; one with the name of a standard feature replaces it."""
+    products: dict[str, ProductCopy] = Field(default_factory=dict)
+    """What is special about the archive's files of some products."""
 
     @field_validator("bbox", mode="before")
     @classmethod
@@ -108,6 +121,13 @@ class Region(Frozen):
             raise ValueError(f"one of {', '.join(with_soil_moisture)}, or a file's description")
         return source
 
+    @field_validator("products")
+    @classmethod
+    def _known_products(cls, products: dict[str, ProductCopy]) -> dict[str, ProductCopy]:
+        for product, copy in products.items():
+            spec_of(product).adapted(versions=copy.versions, units=copy.units)
+        return products
+
     @field_validator("predictors")
     @classmethod
     def _unique(cls, predictors: tuple[UserPredictor, ...]) -> tuple[UserPredictor, ...]:
@@ -115,6 +135,12 @@ class Region(Frozen):
         if len(names) != len(set(names)):
             raise ValueError("every predictor needs feature names of its own")
         return predictors
+
+    def spec(self, product: str) -> ProductSpec:
+        """Return how a product's files in this region's archive are read."""
+        copy = self.products.get(product)
+        spec = spec_of(product)
+        return spec.adapted(versions=copy.versions, units=copy.units) if copy else spec
 
     @property
     def soil_moisture_title(self) -> str:

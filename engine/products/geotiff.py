@@ -1,29 +1,34 @@
-"""GeoTIFF and the other single-band rasters that GDAL reads: HGT tiles, gzipped TIFF, COG."""
+"""GeoTIFF and the other rasters that GDAL reads: HGT tiles, COG, VRT, gzipped or zipped."""
 
 from __future__ import annotations
 
 import math
-import warnings
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import rasterio
 from odc.geo.geobox import GeoBox
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 
 from engine.errors import GranuleError
+from engine.products.degree_tiles import degree_tile
+from engine.products.packed import ERRORS as PACKING_ERRORS
+from engine.products.packed import opened_raster
 from engine.products.physical import Said, blank_error, field_of, is_blank
 from engine.products.sources import SourceGrid, on_lattice, reading
+from engine.products.spec import GridSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from affine import Affine
     from rasterio.io import DatasetReader
 
     from engine.granules import Field, Granule
-    from engine.products.spec import GridSpec, ProductSpec, VariableSpec
+    from engine.products.spec import ProductSpec, VariableSpec
+
+
+ANY_GRID = GridSpec(any_projection=True)
 
 
 def decode_geotiff(
@@ -32,7 +37,7 @@ def decode_geotiff(
     """Read the pixels of a longitude-latitude raster that cover an area."""
     fields = {}
     for variable in variables:
-        field = read_raster(granule.path, variable, area, grid=spec.grid, crs=None)
+        field = read_raster(granule.path, variable, area, grid=spec.grid, tile=granule.tile)
         if field is None:
             return {}
         fields[variable.name] = field
@@ -44,8 +49,8 @@ def read_raster(
     variable: VariableSpec,
     area: GeoBox,
     *,
-    grid: GridSpec | None = None,
-    crs: str | None = None,
+    grid: GridSpec = ANY_GRID,
+    tile: str | None = None,
 ) -> Field | None:
     """Read the window of one band that covers an area.
 
@@ -58,9 +63,9 @@ def read_raster(
     area
         What must be covered.
     grid
-        Lattice of a product on longitude and latitude; None accepts any north-up grid.
-    crs
-        Coordinate reference system to believe instead of the file's tag.
+        What is known of the grid; any north-up grid will do unless given.
+    tile
+        Name of the tile that the file must lie in.
 
     Returns
     -------
@@ -68,15 +73,16 @@ def read_raster(
         None where the raster does not touch the area.
     """
     with (
-        reading(path, "a raster that GDAL can read", RasterioError, OSError),
-        _opened(path) as file,
+        reading(path, "a raster that GDAL can read", RasterioError, OSError, *PACKING_ERRORS),
+        opened_raster(path) as file,
     ):
-        source = SourceGrid(geobox=_geobox(path, file, grid, crs))
-        window = source.window(area)
+        geobox = _geobox(path, file, grid)
+        _check_tile(path, geobox, tile)
+        window = SourceGrid(geobox=geobox).window(area)
         if window is None:
             return None
         _check_band(path, file, variable)
-        _check_complete(path, file, variable.band)
+        check_complete(path, file, variable.band)
         stored = file.read(
             variable.band, window=RasterWindow.from_slices(window.rows, window.columns)
         )
@@ -90,22 +96,51 @@ def read_raster(
         return field_of(path, variable, said, stored, geobox=window.geobox)
 
 
-def _geobox(path: Path, file: DatasetReader, grid: GridSpec | None, crs: str | None) -> GeoBox:
-    affine = file.transform
-    north_up = affine.a > 0 > affine.e and not affine.b and not affine.d
-    if not north_up or not all(map(math.isfinite, affine[:6])):
+def north_up(path: Path, affine: Affine) -> Affine:
+    """Return a transform, or refuse one that is no north-up grid's."""
+    upright = affine.a > 0 > affine.e and not affine.b and not affine.d
+    if not upright or not all(map(math.isfinite, affine[:6])):
         raise GranuleError(path, "it is rotated, upside down or without place", "a north-up raster")
-    reference = crs or (file.crs.to_wkt() if file.crs else None)
-    if reference is None:
+    return affine
+
+
+def _geobox(path: Path, file: DatasetReader, grid: GridSpec) -> GeoBox:
+    affine = north_up(path, file.transform)
+    if not file.crs:
         raise GranuleError(path, "it names no coordinate reference system", "EPSG:4326 or another")
-    if grid is None:
-        return GeoBox(file.shape, affine, reference)
     if grid.any_projection:
-        return GeoBox(file.shape, affine, reference)
-    if crs is None and not file.crs.is_geographic:
+        return GeoBox(file.shape, affine, file.crs.to_wkt())
+    if not file.crs.is_geographic:
         raise GranuleError(path, f"its grid is {file.crs}", "longitude and latitude")
     geobox = GeoBox(file.shape, affine, "EPSG:4326")
+    box = geobox.boundingbox
+    if box.left < -180.5 or box.right > 180.5 or box.bottom < -90.5 or box.top > 90.5:
+        raise GranuleError(
+            path,
+            f"it reaches from {box.left:g} to {box.right:g} E and {box.bottom:g} to {box.top:g} N",
+            "longitude from -180 to 180, latitude from -90 to 90",
+        )
     return on_lattice(path, geobox, grid.pixel, grid.origin)
+
+
+def _check_tile(path: Path, geobox: GeoBox, tile: str | None) -> None:
+    """Refuse a raster that lies outside the tile of its name."""
+    bounds = degree_tile(tile or "")
+    if bounds is None:
+        return
+    west, south, east, north = bounds
+    box, slack = geobox.boundingbox, geobox.affine.a
+    if (
+        box.left >= east - slack
+        or box.right <= west + slack
+        or box.bottom >= north - slack
+        or box.top <= south + slack
+    ):
+        raise GranuleError(
+            path,
+            f"it lies at {box.left:g} E, {box.top:g} N",
+            f"a place in tile {tile}, as its name says",
+        )
 
 
 def _check_band(path: Path, file: DatasetReader, variable: VariableSpec) -> None:
@@ -113,9 +148,9 @@ def _check_band(path: Path, file: DatasetReader, variable: VariableSpec) -> None
         raise GranuleError(path, f"it has {file.count} band(s)", f"band {variable.band}")
 
 
-def _check_complete(path: Path, file: DatasetReader, band: int) -> None:
+def check_complete(path: Path, file: DatasetReader, band: int) -> None:
     """Refuse a TIFF whose last block lies beyond its end, even if the area's blocks are there."""
-    if file.driver != "GTiff" or path.suffix == ".gz":
+    if file.driver != "GTiff" or file.name != str(path):  # unpacked in memory, and checked there
         return
     height, width = file.block_shapes[band - 1]
     block = f"{(file.width - 1) // width}_{(file.height - 1) // height}"
@@ -137,13 +172,3 @@ def _said(file: DatasetReader, band: int) -> Said:
         offset=None if offset == 0 else offset,
         fill=() if nodata is None else (float(nodata),),
     )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[DatasetReader]:
-    name = f"/vsigzip/{path}" if path.suffix == ".gz" else str(path)
-    with warnings.catch_warnings():
-        # A raster without a place is refused in our own words.
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(name) as file:
-            yield file

@@ -20,6 +20,7 @@ from pyhdf.SD import SD, SDC
 
 from engine.errors import GranuleError, InputError
 from engine.grids import SINUSOIDAL_CRS, SINUSOIDAL_TILE, sinusoidal_tile
+from engine.products.hdf4_layout import check_hdf4_complete
 from engine.products.physical import (
     Said,
     blank_error,
@@ -65,7 +66,7 @@ def decode_hdf4_eos(
 ) -> Mapping[str, Field]:
     """Read the pixels of a sinusoidal HDF4-EOS file that cover an area."""
     path = granule.path
-    with reading(path, f"{spec.id} as HDF4", HDF4Error), opened_hdf4(path) as file:
+    with reading(path, f"{spec.id} as HDF4", HDF4Error, OSError), opened_hdf4(path) as file:
         geobox = _georeference(granule, spec.grid, file)
         window = SourceGrid(geobox=geobox).window(area)
         if window is None:
@@ -238,6 +239,7 @@ def _point(text: str) -> tuple[float, float]:
 @contextmanager
 def opened_hdf4(path: Path) -> Iterator[SD]:
     """Open an HDF4 file; one at a time, since the C library is not safe between threads."""
+    check_hdf4_complete(path)
     with _LOCK:
         file = SD(str(path), SDC.READ)
         try:

@@ -9,6 +9,7 @@ import rasterio
 from pyhdf.error import HDF4Error
 from rasterio.errors import RasterioError
 
+from engine.errors import GranuleError
 from engine.products.hdf4_eos import opened_hdf4
 
 if TYPE_CHECKING:
@@ -30,6 +31,6 @@ def is_marked(path: Path) -> bool:
         if path.suffix in {".tif", ".tiff"}:
             with rasterio.open(path) as raster:
                 return any(tag.lower() == MARK for tag in raster.tags())
-    except (OSError, RuntimeError, HDF4Error, RasterioError):
+    except (GranuleError, OSError, RuntimeError, HDF4Error, RasterioError):
         return False
     return False

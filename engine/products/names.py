@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,15 @@ def recognise(path: Path, specs: Mapping[str, ProductSpec] | None = None) -> Gra
     return None
 
 
+def split(granule: Granule, spec: ProductSpec) -> tuple[Granule, ...]:
+    """Return a granule for each day of a file that holds a year of a daily product."""
+    period = granule.period
+    if spec.period != "day" or period is None or period.days == 1:
+        return (granule,)
+    days = (period.start + timedelta(days=number) for number in range(period.days))
+    return tuple(replace(granule, period=Period(day, _next(day))) for day in days)
+
+
 def identity(granule: Granule, spec: ProductSpec) -> tuple[object, ...]:
     """Return what two files share that hold the same observation in two versions."""
     parts = _parts(granule, spec)
@@ -81,10 +91,11 @@ def _parts(granule: Granule, spec: ProductSpec) -> dict[str, str | None]:
 
 
 def _period(parts: Mapping[str, str | None], spec: ProductSpec) -> Period:
+    if spec.period == "year" or not (parts.get("doy") or parts.get("month")):
+        year = int(parts["year"] or 0)
+        return Period(date(year, 1, 1), date(year + 1, 1, 1))
     day = _day(parts)
-    if spec.period == "8-day":
-        return eight_day_period(day)
-    return Period(day, date(day.year + 1, 1, 1) if spec.period == "year" else _next(day))
+    return eight_day_period(day) if spec.period == "8-day" else Period(day, _next(day))
 
 
 def _day(parts: Mapping[str, str | None]) -> date:

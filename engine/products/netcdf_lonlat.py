@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 
 from engine.errors import GranuleError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 LONGITUDE = ("lon", "longitude", "x")
 LATITUDE = ("lat", "latitude", "y")
+TIME = "time"
 
 _ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, IndexError)
 
@@ -41,7 +43,7 @@ def decode_netcdf_lonlat(
     with reading(path, f"{spec.id} as NetCDF", *_ERRORS), _opened(path) as file:
         fields = {}
         for variable in variables:
-            field = _field(file, path, spec, variable, area)
+            field = _field(file, granule, spec, variable, area)
             if field is None:
                 return {}
             fields[variable.name] = field
@@ -49,9 +51,10 @@ def decode_netcdf_lonlat(
 
 
 def _field(
-    file: xr.Dataset, path: Path, spec: ProductSpec, variable: VariableSpec, area: GeoBox
+    file: xr.Dataset, granule: Granule, spec: ProductSpec, variable: VariableSpec, area: GeoBox
 ) -> Field | None:
-    array = _plane(_find(file, path, variable), path)
+    path = granule.path
+    array = _plane(_of_its_day(_find(file, path, variable), granule), path)
     y, x = (array[name].values for name in array.dims)
     if x.size and x.max() > 180.5:
         raise GranuleError(path, "longitude runs beyond 180", "longitude from -180 to 180")
@@ -75,6 +78,21 @@ def _find(file: xr.Dataset, path: Path, variable: VariableSpec) -> xr.DataArray:
         if name in file.data_vars:
             return file[name]
     raise GranuleError(path, "the variable is missing", " or ".join(variable.source))
+
+
+def _of_its_day(array: xr.DataArray, granule: Granule) -> xr.DataArray:
+    """Return the layer of a granule's day, where the file holds many."""
+    if array.sizes.get(TIME, 1) == 1 or granule.period is None or TIME not in array.coords:
+        return array
+    times = xr.conventions.decode_cf_variable(TIME, array[TIME].variable).values
+    (found,) = np.nonzero(times.astype("datetime64[D]") == np.datetime64(granule.period.start))
+    if found.size != 1:
+        raise GranuleError(
+            granule.path,
+            f"{array.name} has {found.size} layers of {granule.period.start}",
+            "one layer of each day",
+        )
+    return array.isel({TIME: int(found[0])}, drop=True)
 
 
 def _plane(array: xr.DataArray, path: Path) -> xr.DataArray:

@@ -199,6 +199,35 @@ class ProductSpec(Frozen):
         whole = "/" in self.file_pattern
         return self.pattern.fullmatch(path.as_posix() if whole else path.name)
 
+    def adapted(self, *, versions: Sequence[str] = (), units: str | None = None) -> ProductSpec:
+        """Return the spec of copies that differ from the published files.
+
+        Parameters
+        ----------
+        versions
+            Further versions to accept.
+        units
+            Units of files that declare none.
+
+        Raises
+        ------
+        InputError
+            Where the product's files come in one kind of units only.
+        """
+        variables = self.variables
+        if units is not None:
+            variables = tuple(self._in_units(variable, units) for variable in self.variables)
+        accepted = (*self.versions, *versions) if self.versions else ()
+        return self.model_copy(update={"versions": accepted, "variables": variables})
+
+    def _in_units(self, variable: VariableSpec, units: str) -> VariableSpec:
+        stored = variable.stored_units
+        factors = stored.factors if stored else {}
+        if stored is None or units not in factors:
+            raise InputError(f"units of {self.id}", repr(units), ", ".join(factors) or "none")
+        believed = stored.model_copy(update={"silent": units, "telling": None})
+        return variable.model_copy(update={"stored_units": believed})
+
     def select(self, names: Sequence[str] | None) -> tuple[VariableSpec, ...]:
         """Return the variables of some names, in their order; None returns all."""
         if names is None:

@@ -14,8 +14,8 @@ from engine.errors import GranuleError
 from engine.granules import Granule
 from engine.grids import BBox, coarse_window, fine_of, lonlat
 from engine.products import decode, recognise
-from engine.products.geotiff import read_raster
 from engine.products.spec import VariableSpec
+from engine.products.user_raster import read_user_raster
 from engine.testing import shared_path, write_geotiff
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def test_a_raster_elsewhere_gives_nothing(tmp_path):
             "its grid is EPSG:32649; expected longitude and",
         ),
         ((VALUES, CORNER, 0.05), None, "names no coordinate reference system; expected EPSG:4326"),
-        ((VALUES * 0 - 9999, CORNER, 0.05), "EPSG:4326", "precipitation holds fill or invalid"),
+        ((VALUES * 0 - 9999, CORNER, 0.05), "EPSG:4326", "precip holds fill or invalid"),
     ],
 )
 def test_wrong_content_is_named(tmp_path, content, crs, message):
@@ -117,7 +117,7 @@ def test_units_in_the_file_are_checked(tmp_path):
     path = write_geotiff(tmp_path / RAIN, VALUES, CORNER, 0.05)
     with rasterio.open(path, "r+") as file:
         file.units = ("inch",)
-    with pytest.raises(GranuleError, match=r"precipitation has units 'inch'; expected 'mm day-1'"):
+    with pytest.raises(GranuleError, match=r"precip has units 'inch'; expected 'mm day-1'"):
         read(path)
 
 
@@ -134,7 +134,7 @@ def test_a_missing_band_is_named(tmp_path):
     """Band 7 of a single-band raster does not exist."""
     path = write_geotiff(tmp_path / "own.tif", VALUES, CORNER, 0.05)
     with pytest.raises(GranuleError, match=r"own.tif: it has 1 band\(s\); expected band 7"):
-        read_raster(path, VariableSpec(name="own", units="1", band=7), AREA)
+        read_user_raster(path, VariableSpec(name="own", units="1", band=7), AREA)
 
 
 def test_any_projection_serves_a_users_own_raster(tmp_path):
@@ -142,7 +142,7 @@ def test_any_projection_serves_a_users_own_raster(tmp_path):
     path = write_geotiff(
         tmp_path / "own.tif", VALUES.repeat(5, 0).repeat(5, 1), (6e5, 4e6), 1000, crs="EPSG:32649"
     )
-    field = read_raster(path, VariableSpec(name="own", units="1"), AREA)
+    field = read_user_raster(path, VariableSpec(name="own", units="1"), AREA)
     assert field is not None
     lon, lat = lonlat(field.geobox)
     assert lon.min() < 113.1

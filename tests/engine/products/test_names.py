@@ -53,9 +53,15 @@ def test_published_names_are_recognised(name, product, period, tile, version):
         "SMAP_L4_SM_gph_20190701T013000_Vv8010_001.h5.xml",
         "SMAP_L4_SM_gph_20190701T013000_Vv8010_001.h5.part",
         "MOD11A1.A2019182.h27v05.061.2019191040506.hdf",
-        "chirps-v2.0.2019.days_p05.nc",
+        "chirps-v2.0.2019.days_p25.nc",
         "GOSIF_2019185.tif",
-        "N34E113.hgt.zip",
+        "N34E113.hgt.7z",
+        "clay_5-15cm_mean.tif",
+        "clay_0-5cm_Q0.5.tif",
+        "bdod_0-5cm_mean.tif",
+        "tileSG-023-056_1-2.tif",
+        "MCD12Q1.A2019032.h27v05.061.2020191040506.hdf",
+        "MOD16A3GF.A2019001.h27v05.061.2020191040506.hdf",
     ],
 )
 def test_other_names_are_ignored(name):
