@@ -37,6 +37,7 @@ def csv_table(path: Path, data: bytes) -> Table:
     separator = ";" if header.count(";") > header.count(",") else ","
     names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
     check_columns(path, names)
+    _check_quotes(path, rest)
     try:
         columns = split_columns(rest, names, separator)
     except RaggedError as error:
@@ -66,6 +67,17 @@ def _stripped(column: Labels, rows: np.ndarray) -> Labels:
     position = np.zeros(len(kept.texts), np.intp)
     position[used] = texts.codes
     return Labels(position[kept.codes], texts.texts)
+
+
+def _check_quotes(path: Path, lines: bytes) -> None:
+    """Refuse a quotation mark that is never closed: it would swallow the lines below it."""
+    if b'"' not in lines:
+        return
+    for number, line in enumerate(lines.split(b"\n"), 2):
+        if line.count(b'"') % 2:
+            raise GranuleError(
+                path, f"line {number} has a double quote that is not closed", "quotes in pairs"
+            )
 
 
 def _excess(lines: bytes, separator: str, width: int) -> tuple[str, str]:
