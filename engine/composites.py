@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
     type Floats = NDArray[np.floating]
 
+GOOD, SECOND_TIER, INTERPOLATED, CLIMATOLOGICAL = range(4)
+"""Levels of filling, from the best: observed at full quality, observed at less, between two
+observations of the same pixel, and what the pixel is used to."""
+
 MIN_SUPPORT = 0.25
 """Least share of the weight of a gap-free series below which a mean counts as missing."""
 
@@ -69,6 +73,9 @@ class Composite:
     """``(y, x)``, in the unit of what was averaged; NaN where too little was seen."""
     support: NDArray[np.float32]
     """``(y, x)`` weight that was seen, as a share of a gap-free series at full quality."""
+    level: NDArray[np.uint8]
+    """``(y, x)`` what most of the weight is: :data:`GOOD`, :data:`SECOND_TIER` or
+    :data:`INTERPOLATED`; 0 where missing."""
 
 
 class MeanOverTime:
@@ -91,8 +98,12 @@ class MeanOverTime:
         self.span, self.cadence = span, cadence
         self._total: Floats | None = None
         self._weight: Floats | None = None
+        self._good: Floats = np.zeros(())
+        self._between: Floats = np.zeros(())
 
-    def add(self, values: Floats, weight: Floats, days: float) -> None:
+    def add(
+        self, values: Floats, weight: Floats, days: float, *, interpolated: bool = False
+    ) -> None:
         """Take one map.
 
         Parameters
@@ -103,6 +114,8 @@ class MeanOverTime:
             ``(y, x)`` quality weight, 0 to 1.
         days
             Days that the map shares with the span.
+        interpolated
+            Whether it was interpolated between observations.
         """
         counted = np.where(np.isfinite(values), weight, 0.0) * float(days)
         filled = np.where(counted > 0, values, 0.0)
@@ -111,6 +124,10 @@ class MeanOverTime:
         else:
             self._total += filled * counted
             self._weight += counted
+        if interpolated:
+            self._between = self._between + counted
+        else:
+            self._good = self._good + np.where(weight >= 1, counted, 0.0)
 
     def result(self, min_support: float = MIN_SUPPORT) -> Composite:
         """Return the mean of the maps taken so far.
@@ -126,4 +143,13 @@ class MeanOverTime:
         enough = (self._weight > 0) & (support >= min_support - 1e-6)
         mean = np.full(self._total.shape, np.nan)
         np.divide(self._total, self._weight, out=mean, where=enough)
-        return Composite(values=mean.astype(np.float32), support=support.astype(np.float32))
+        return Composite(
+            values=mean.astype(np.float32),
+            support=support.astype(np.float32),
+            level=np.where(enough, self._level(self._weight), GOOD).astype(np.uint8),
+        )
+
+    def _level(self, weight: Floats) -> Floats:
+        """Return the least level at or below which at least half of the weight lies."""
+        observed = np.where(self._good >= weight / 2, GOOD, SECOND_TIER)
+        return np.where(self._between > weight / 2, INTERPOLATED, observed)

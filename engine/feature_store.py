@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
-from engine.composites import MIN_SUPPORT, Cadence
+from engine.composites import MIN_SUPPORT
 from engine.errors import InputError, MissingDataError
 from engine.feature_cache import FeatureCache, digest
+from engine.feature_sources import SourceFinder
 from engine.features import FEATURES, PRESETS, SIF_PREDICTORS, Feature
+from engine.gaps import FILLED_WEIGHT, LONGEST_GAP
 from engine.granules import Granule
 from engine.grids import lonlat
+from engine.making import inertia, plain
 from engine.months import eight_day_periods
 from engine.own_features import own_exists, own_features, read_own
 from engine.predictors import predictor_path
 from engine.products import decode, load_specs
 from engine.regrid import WeightCache
 from engine.solar import clear_sky_par
-from engine.stages import MIN_VALID, over_time, shared_days, static, to_fine
+from engine.stages import MIN_VALID, Fine, Layer, Times, over_time, shared_days, static, to_fine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,13 +36,18 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from engine.archive import Archive
+    from engine.feature_sources import Sources
     from engine.granules import Field
+    from engine.making import Make
     from engine.months import Month, Period
     from engine.predictors import UserPredictor
     from engine.region import Region
 
-_VERSION = "1"
+_VERSION = "2"
 """Part of the names of stored features; to be raised when their making changes."""
+
+_LEVEL = "level_"
+"""Begins the name of the level of filling of a stored feature."""
 
 MIN_VALID_SIF = 0.6
 """Least share of a SIF cell that valid fine cells must cover."""
@@ -77,6 +86,8 @@ class FeatureStore:
         Where features are kept; may be emptied at any time.
     weights
         Regridding weights to share; kept below ``folder`` unless given.
+    bridging
+        Whether short gaps in a month's 8-day series are bridged between neighbours in time.
     """
 
     def __init__(
@@ -85,6 +96,8 @@ class FeatureStore:
         region: Region,
         folder: Path,
         weights: WeightCache | None = None,
+        *,
+        bridging: bool = True,
     ) -> None:
         self.archive, self.region, self.folder = archive, region, folder
         self.area = region.area()
@@ -92,8 +105,9 @@ class FeatureStore:
         self.features = {**FEATURES, **own_features(region.predictors)}
         """Every feature by name, in order: the standard ones, then the region's own."""
         self._own = {name: own for own in region.predictors for name in own.features}
+        self.bridging = bridging
         self._cache = FeatureCache(folder)
-        self._cadences: dict[str, Cadence] = {}
+        self._sources = SourceFinder(archive)
 
     def available(self, names: Iterable[str] | None = None) -> tuple[str, ...]:
         """Return those of some features, or of all, whose product the archive has at all."""
@@ -155,13 +169,57 @@ class FeatureStore:
             Where a file is not what its name says.
         """
         features = [self._feature(name) for name in names]
-        standard = [feature for feature in features if feature.name not in self._own]
-        parts = self._groups(standard, month.period, str(month))
-        wanted = {self._own[name].name: self._own[name] for name in names if name in self._own}
-        parts += [self._own_group(predictor, month) for predictor in wanted.values()]
-        data = _joined(parts, names)
+        data = _joined(self._parts(features, month), names)
         _check_any_valid(data, features, str(month))
         return data.assign_attrs(month=str(month), region=self.region.name)
+
+    def fill_levels(self, month: Month, names: Sequence[str]) -> xr.Dataset:
+        """Return how far the features of a month had to be filled.
+
+        Parameters
+        ----------
+        month
+            The month.
+        names
+            Which features, without SIF.
+
+        Returns
+        -------
+        Dataset (y, x)
+            For each feature, as uint8, what most of the cell is made of: 0 observed at full
+            quality, 1 observed at less, 2 interpolated in time, 3 climatological; 0 where the
+            feature is missing, too.
+        """
+        features = [self._feature(name) for name in names]
+        parts = self._parts(features, month)
+        known = {str(name): variable for part in parts for name, variable in part.data_vars.items()}
+        none = np.zeros(tuple(self.area.shape), np.uint8)
+        levels = {name: known.get(f"{_LEVEL}{name}") for name in names}
+        return xr.Dataset(
+            {
+                name: (("y", "x"), none if level is None else level.to_numpy())
+                for name, level in levels.items()
+            }
+        )
+
+    def granules(self, month: Month, names: Iterable[str]) -> tuple[Granule, ...]:
+        """Return every file that a month of some standard features may depend on.
+
+        What the archive lacks is not in it; nor are the region's own predictors and SIF.
+        """
+        features = [
+            self.features[name] for name in names if name in FEATURES and name not in self._own
+        ]
+        return tuple(
+            granule
+            for feature in features
+            if feature.time != "reconstructed"
+            for granule in self._sources.of_month(feature, month, bridging=self.bridging)
+        )
+
+    def months(self, name: str) -> tuple[Month, ...] | None:
+        """Return the months that the archive has a standard feature for; None where any will do."""
+        return self._sources.months(self.features[name])
 
     def sif_predictors(self, period: Period) -> xr.Dataset:
         """Return what the model of SIF sees at 1 km in one 8-day period.
@@ -177,7 +235,8 @@ class FeatureStore:
             Reflectances, indices, surface temperatures and ``par``, clear-sky light, W m-2; all
             float32 on the fine grid, NaN where missing.
         """
-        parts = self._groups(list(SIF_PREDICTORS.values()), period, _days(period))
+        predictors = list(SIF_PREDICTORS.values())
+        parts = self._groups(predictors, period, _days(period), bridging=False)
         data = _joined(parts, list(SIF_PREDICTORS))
         data["par"] = (("y", "x"), self._light(period), {"units": PAR_UNITS})
         data["par"].attrs["long_name"] = "Clear-sky photosynthetically active radiation"
@@ -243,20 +302,45 @@ class FeatureStore:
     def _has(self, name: str) -> bool:
         if name in self._own:
             return own_exists(self._own[name], self.archive.root)
-        feature = self.features.get(name)
-        if feature is None:
-            return False
-        partner = feature.partner is None or self._holds(feature.partner.product)
-        first = self._holds(feature.product)
-        return partner and (first or self._holds(feature.otherwise or feature.product))
+        return name in self.features and self._sources.has(self.features[name])
 
-    def _holds(self, product: str) -> bool:
-        return product in load_specs() and self.archive.has(product)
+    def _parts(self, features: Sequence[Feature], month: Month) -> list[xr.Dataset]:
+        """Return features of a month, together with their levels of filling."""
+        own = {
+            self._own[one.name].name: self._own[one.name]
+            for one in features
+            if one.name in self._own
+        }
+        standard = [one for one in features if one.name not in self._own]
+        plainly = [one for one in standard if one.memory is None]
+        parts = self._groups(plainly, month.period, str(month), bridging=self.bridging)
+        parts += [self._remembered(one, month) for one in standard if one.memory is not None]
+        return parts + [self._own_group(predictor, month) for predictor in own.values()]
 
-    def _groups(self, features: Sequence[Feature], span: Period, where: str) -> list[xr.Dataset]:
+    def _remembered(self, feature: Feature, month: Month) -> xr.Dataset:
+        """Return a feature that is a sum over another one's months."""
+        if feature.memory is None:
+            raise ValueError(f"{feature.name} remembers nothing")
+        other = FEATURES[feature.memory.feature]
+        sums: NDArray[np.float32] = np.zeros(tuple(self.area.shape), np.float32)
+        names: list[str] = []
+        for lag, weight in enumerate(feature.memory.weights):
+            if weight:
+                then = month.shift(-lag)
+                (part,) = self._groups([other], then.period, str(then), bridging=self.bridging)
+                sums += np.float32(weight) * part[other.name].to_numpy()
+                names += [part.attrs[f"granules_{other.product}"]]
+        made = Fine(values=sums, level=np.zeros(sums.shape, np.uint8))
+        data = _dataset(self.area, [feature], [made])
+        return data.assign_attrs({f"granules_{other.product}": " ".join(names)})
+
+    def _groups(
+        self, features: Sequence[Feature], span: Period, where: str, *, bridging: bool
+    ) -> list[xr.Dataset]:
         """Make features, those of one product together."""
         ordered = sorted(features, key=_group_key)
-        return [self._group(tuple(group), span, where) for _, group in groupby(ordered, _group_key)]
+        groups = (tuple(group) for _, group in groupby(ordered, _group_key))
+        return [self._group(group, span, where, bridging=bridging) for group in groups]
 
     def _own_group(self, predictor: UserPredictor, month: Month) -> xr.Dataset:
         """Return the features of one of the region's own predictors."""
@@ -269,96 +353,103 @@ class FeatureStore:
 
     def _own_made(self, predictor: UserPredictor, month: Month) -> xr.Dataset:
         features, fields = read_own(predictor, self.archive.root, self.area, month)
-        return _dataset(self.area, features, to_fine(features, [fields], self.area, self.weights))
+        layers = {name: Layer(field=field) for name, field in fields.items()}
+        return _dataset(self.area, features, to_fine(features, [layers], self.area, self.weights))
 
     def _key(self, *parts: str, granules: tuple[Granule, ...]) -> str:
         """Return a hash of everything that some features' values depend on."""
         area = (tuple(self.area.shape), tuple(self.area.affine), str(self.area.crs))
-        settings = (_VERSION, area, MIN_VALID, MIN_SUPPORT)
+        settings = (_VERSION, area, MIN_VALID, MIN_SUPPORT, LONGEST_GAP, FILLED_WEIGHT)
         return digest(str(settings), *parts, self.archive.fingerprint(granules))
 
-    def _group(self, features: tuple[Feature, ...], span: Period, where: str) -> xr.Dataset:
+    def _group(
+        self, features: tuple[Feature, ...], span: Period, where: str, *, bridging: bool
+    ) -> xr.Dataset:
         """Return features of one product, from the cache or made anew."""
-        product, time = features[0].product, features[0].time
-        granules = self._granules(product, time, span, where)
-        timing = () if time == "static" else (span, self._cadence(product))
+        first = features[0]
+        found = self._sources.find(first, span, where, bridging=bridging)
+        product, still = found.product, first.time in ("static", "yearly")
+        timing = () if still else (span, self._sources.cadence(product), bridging)
         key = self._key(
             str(timing),
-            load_specs()[product].model_dump_json(),
+            *(load_specs()[one].model_dump_json() for one in _products(first, product)),
             *(feature.model_dump_json() for feature in features),
-            granules=granules,
+            granules=found.everything,
         )
-        name = f"{product}-static" if time == "static" else f"{product}-{span.start}-{span.days}d"
-        data = self._cache.get(name, key, lambda: self._made(features, granules, span, where))
-        return data.assign_attrs({f"granules_{product}": " ".join(_names(granules))})
-
-    def _granules(self, product: str, time: str, span: Period, where: str) -> tuple[Granule, ...]:
-        if time == "static":
-            found = self.archive.granules(product)
-        else:
-            found = self.archive.granules(product, span) or self._nearest(product, span)
-        if not found:
-            raise MissingDataError(product, where, f"one granule of {load_specs()[product].title}")
-        if time == "every-day":
-            _check_every_day(product, found, span, where)
-        return found
-
-    def _nearest(self, product: str, span: Period) -> tuple[Granule, ...]:
-        """Return granules of a thinned daily product that only just miss a short span.
-
-        A date of MCD43 stands for 16 days, of which its name says the ninth.
-        """
-        if not self.archive.has(product) or self._cadence(product).length > 1:
-            return ()
-        slack = timedelta(days=int(self._cadence(product).spacing / 2))
-        near = self.archive.granules(product, type(span)(span.start - slack, span.end + slack))
-        return near if span.days <= 8 else ()
-
-    def _cadence(self, product: str) -> Cadence:
-        if product not in self._cadences:
-            periods = [granule.period for granule in self.archive.granules(product)]
-            timed = [period for period in periods if period is not None]
-            self._cadences[product] = Cadence.of(timed) if timed else Cadence(length=1, spacing=1)
-        return self._cadences[product]
+        name = f"{product}-{_label(found) if still else f'{span.start}-{span.days}d'}"
+        data = self._cache.get(name, key, lambda: self._made(features, found, span, where))
+        used = {product: found.granules}
+        if first.partner is not None:
+            used[first.partner.product] = found.partners
+        return data.assign_attrs(
+            {f"granules_{one}": " ".join(_names(granules)) for one, granules in used.items()}
+        )
 
     def _made(
-        self,
-        features: tuple[Feature, ...],
-        granules: tuple[Granule, ...],
-        span: Period,
-        where: str,
+        self, features: tuple[Feature, ...], found: Sources, span: Period, where: str
     ) -> xr.Dataset:
         """Make features of one product and one way through time."""
-        product = features[0].product
-        if features[0].time == "static":
-            tiles = static(features, granules, self._decode)
+        if features[0].time in ("static", "yearly"):
+            tiles = static(features, found.granules, self._decode)
         else:
-            tiles = over_time(features, granules, span, self._cadence(product), self._decode)
+            times = Times(
+                granules=found.granules,
+                around=found.around,
+                span=span,
+                cadence=self._sources.cadence(found.product),
+                bridging=bool(found.around),
+            )
+            tiles = over_time(features, times, self._make(features, found))
         if not tiles:
-            raise _untouched(product, where, self.region.name)
-        arrays = to_fine(features, tiles, self.area, self.weights)
-        return _dataset(self.area, features, arrays)
+            raise _untouched(found.product, where, self.region.name)
+        return _dataset(self.area, features, to_fine(features, tiles, self.area, self.weights))
+
+    def _make(self, features: tuple[Feature, ...], found: Sources) -> Make:
+        """Return how these features are made of one granule."""
+        if features[0].partner is None:
+            return plain(features, self._decode)
+        partners_of = partial(self._sources.partners_of, partners=found.partners)
+        return inertia(features[0], self._decode, partners_of, self.weights)
 
     def _decode(self, granule: Granule, variables: Sequence[str]) -> Mapping[str, Field]:
         return decode(granule, self.area, variables)
 
 
-def _dataset(
-    area: GeoBox, features: Sequence[Feature], arrays: Sequence[NDArray[np.float32]]
-) -> xr.Dataset:
+def _dataset(area: GeoBox, features: Sequence[Feature], made: Sequence[Fine]) -> xr.Dataset:
+    """Return features and, where something was filled, their levels of filling."""
     affine = area.affine
     y = affine.f + affine.e * (np.arange(area.shape.y) + 0.5)
     x = affine.c + affine.a * (np.arange(area.shape.x) + 0.5)
     variables = {
-        feature.name: (("y", "x"), array, {"units": feature.units, "long_name": feature.long_name})
-        for feature, array in zip(features, arrays, strict=True)
+        feature.name: (
+            ("y", "x"),
+            fine.values,
+            {"units": feature.units, "long_name": feature.long_name},
+        )
+        for feature, fine in zip(features, made, strict=True)
+    }
+    levels = {
+        f"{_LEVEL}{feature.name}": (("y", "x"), fine.level, {"units": "1"})
+        for feature, fine in zip(features, made, strict=True)
+        if fine.level.any()
     }
     coords = {"y": ("y", y, {"units": "m"}), "x": ("x", x, {"units": "m"})}
-    return xr.Dataset(variables, coords, {"crs": str(area.crs)})
+    return xr.Dataset(variables | levels, coords, {"crs": str(area.crs)})
 
 
-def _group_key(feature: Feature) -> tuple[str, str]:
-    return feature.product, feature.time
+def _group_key(feature: Feature) -> tuple[str, str, str]:
+    partner = "" if feature.partner is None else feature.partner.product
+    return feature.product, feature.time, partner
+
+
+def _products(feature: Feature, product: str) -> tuple[str, ...]:
+    return (product,) if feature.partner is None else (product, feature.partner.product)
+
+
+def _label(found: Sources) -> str:
+    """Return the year of yearly granules, or say that they have none."""
+    period = found.granules[0].period
+    return "static" if period is None else f"{period.start.year}"
 
 
 def _joined(parts: Iterable[xr.Dataset], names: Sequence[str]) -> xr.Dataset:
@@ -379,14 +470,6 @@ def _check_any_valid(data: xr.Dataset, features: Iterable[Feature], where: str) 
                 where,
                 f"at least one valid 1 km cell of {feature.name}; the granules hold none",
             )
-
-
-def _check_every_day(product: str, granules: Iterable[Granule], span: Period, where: str) -> None:
-    found = len({granule.period for granule in granules})
-    if found < span.days:
-        raise MissingDataError(
-            product, where, f"a file for each of the {span.days} days; found {found}"
-        )
 
 
 def _untouched(product: str, where: str, region: str) -> MissingDataError:

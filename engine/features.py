@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from engine.errors import InputError
 from engine.granules import Field
 from engine.indices import INDICES, reflectance
+from engine.products.classes import class_fields
+from engine.products.spec import spec_of
 from engine.soil import TEXTURES, texture_share, texture_total
 from engine.terrain import horn_slope
 from engine.thermal import blue_sky
@@ -44,6 +46,17 @@ class Partner(BaseModel):
     """Its variables that are needed, by our names."""
 
 
+class Memory(BaseModel):
+    """A weighted sum of another feature's months."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    feature: str
+    """The other feature."""
+    weights: tuple[float, ...]
+    """Weights of the month, of the one before it, and so on."""
+
+
 class Feature(BaseModel):
     """One predictor: its name, its unit and its way from a product's variables."""
 
@@ -69,8 +82,10 @@ class Feature(BaseModel):
     """How a month comes about."""
     space: Space = "area"
     """How it comes to the fine grid."""
-    memory: tuple[float, ...] = ()
-    """Weights of the month and of those before it, whose sum it is; empty for the month alone."""
+    label: str | None = None
+    """Class of the one input, a map of classes, whose share of area the feature is."""
+    memory: Memory | None = None
+    """What of earlier months it is made of; None for the month alone."""
 
     @property
     def products(self) -> tuple[str, ...]:
@@ -126,12 +141,19 @@ def derive(feature: Feature, fields: Fields) -> Field:
     """
     inputs = {name: fields[name] for name in feature.inputs}
     first = inputs[feature.inputs[0]]
+    if feature.label is not None:
+        return class_fields(first, {feature.label: _codes(feature)})[feature.label]
     if feature.derive is None:
         return first
     values = DERIVATIONS[feature.derive](inputs).astype(np.float32)
     weakest = reduce(np.minimum, (_or_one(field.weight) for field in inputs.values()))
     weight = np.where(np.isfinite(values), weakest, np.float32(0))
     return Field(values=values, weight=weight, geobox=first.geobox, units=feature.units)
+
+
+def _codes(feature: Feature) -> tuple[int, ...]:
+    (variable,) = spec_of(feature.product).select(feature.inputs)
+    return variable.classes[feature.label or ""]
 
 
 def _or_one(weight: NDArray[np.float32]) -> NDArray[np.float32]:

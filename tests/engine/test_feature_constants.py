@@ -112,8 +112,8 @@ def _write_constant_archive(archive: Path, first: date = date(2020, 1, 25)) -> N
         seen = Observation(product="CHIRPS", time=time, geobox=rain, fields=values)
         write_chirps(seen, archive / "CHIRPS", "test")
     ground = lattice_over(area, 1 / 1200)
-    half = ground.shape.x // 2
-    for name, part in [("srtm_58_06", ground[:, :half]), ("srtm_59_06", ground[:, half - 1 :])]:
+    seam = round((ground.affine.f - 34) * 1200)
+    for name, part in [("N34E108", ground[: seam + 1]), ("N33E108", ground[seam:])]:
         write_srtm(archive / "SRTM", name, np.full(tuple(part.shape), 123.0), part, "test")
 
 

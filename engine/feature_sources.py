@@ -1,0 +1,230 @@
+"""Which granules a feature is made of, for a month or another span of days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from engine.composites import Cadence
+from engine.errors import MissingDataError
+from engine.features import FEATURES
+from engine.gaps import LONGEST_GAP
+from engine.months import Period, eight_day_periods
+from engine.products import load_specs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from engine.archive import Archive
+    from engine.features import Feature
+    from engine.granules import Granule
+    from engine.months import Month
+
+_REACH = timedelta(days=8 * LONGEST_GAP)
+"""How far into the neighbouring periods a gap can be bridged."""
+
+_SHORT = 8
+"""Days of a span that a thinned daily product may miss."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """The granules of some features of one product."""
+
+    product: str
+    """The product that they are of."""
+    granules: tuple[Granule, ...]
+    """Those that share days with the span."""
+    around: tuple[Granule, ...] = ()
+    """Those of the neighbouring 8-day periods, by which gaps are bridged."""
+    partners: tuple[Granule, ...] = ()
+    """Those of the second product, for all of these."""
+
+    @property
+    def everything(self) -> tuple[Granule, ...]:
+        """Every granule that the values may depend on."""
+        return (*self.granules, *self.around, *self.partners)
+
+
+class SourceFinder:
+    """Finds the granules of features in an archive.
+
+    Parameters
+    ----------
+    archive
+        Where granules lie.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+        self._cadences: dict[str, Cadence] = {}
+
+    def has(self, feature: Feature) -> bool:
+        """Tell whether the archive has all that a feature needs, in any month."""
+        first = any(self._holds(name) for name in (feature.product, feature.otherwise) if name)
+        return first and (feature.partner is None or self._holds(feature.partner.product))
+
+    def months(self, feature: Feature) -> tuple[Month, ...] | None:
+        """Return the months that the archive has anything for, or None where any will do."""
+        if feature.time in ("static", "yearly"):
+            return None
+        names = (feature.product, feature.otherwise)
+        months = {month for name in names if name for month in self._months(name)}
+        if feature.partner is not None:
+            months &= set(self._months(feature.partner.product))
+        if feature.memory is not None:
+            lags = [lag for lag, weight in enumerate(feature.memory.weights) if weight]
+            months = {m for m in months if all(m.shift(-lag) in months for lag in lags)}
+        return tuple(sorted(months))
+
+    def find(self, feature: Feature, span: Period, where: str, *, bridging: bool) -> Sources:
+        """Return what a feature is made of, for a span of days.
+
+        Parameters
+        ----------
+        feature
+            The feature; those that agree in product, partner and time have the same sources.
+        span
+            The days.
+        where
+            The month or period, for messages.
+        bridging
+            Whether neighbours in time may fill gaps.
+
+        Raises
+        ------
+        MissingDataError
+            Where there is none, or a day is missing that must not.
+        """
+        product, granules = self._first(feature, span, where)
+        if feature.time == "every-day":
+            _check_every_day(product, granules, span, where)
+        around: tuple[Granule, ...] = ()
+        if bridging and feature.time == "mean":
+            wide = self.archive.granules(product, _widened(span))
+            around = tuple(granule for granule in wide if granule not in granules)
+        partners = self._partners(feature, (*granules, *around), where)
+        return Sources(product=product, granules=granules, around=around, partners=partners)
+
+    def of_month(self, feature: Feature, month: Month, *, bridging: bool) -> tuple[Granule, ...]:
+        """Return every granule that a month of a feature may depend on; what lacks is not in it."""
+        if feature.memory is not None:
+            lags = [lag for lag, weight in enumerate(feature.memory.weights) if weight]
+            remembered = FEATURES[feature.memory.feature]
+            return tuple(
+                granule
+                for lag in lags
+                for granule in self.of_month(remembered, month.shift(-lag), bridging=bridging)
+            )
+        try:
+            return self.find(feature, month.period, str(month), bridging=bridging).everything
+        except MissingDataError:
+            names = [name for name in feature.products if name in load_specs()]
+            return tuple(g for name in names for g in self.archive.granules(name, month.period))
+
+    def cadence(self, product: str) -> Cadence:
+        """Return how often the archive has a product."""
+        if product not in self._cadences:
+            periods = [granule.period for granule in self.archive.granules(product)]
+            timed = [period for period in periods if period is not None]
+            self._cadences[product] = Cadence.of(timed) if timed else Cadence(length=1, spacing=1)
+        return self._cadences[product]
+
+    def partners_of(self, granule: Granule, partners: Iterable[Granule]) -> tuple[Granule, ...]:
+        """Return the granules of the second product that belong to one of the first."""
+        same_tile = [one for one in partners if one.tile == granule.tile]
+        if granule.period is None:
+            return tuple(same_tile)
+        inside = [one for one in same_tile if _shares(one, granule.period)]
+        return tuple(inside or _nearest_of(same_tile, granule.period))
+
+    def _first(self, feature: Feature, span: Period, where: str) -> tuple[str, tuple[Granule, ...]]:
+        """Return the first product of a feature that has anything for a span."""
+        for product in (feature.product, feature.otherwise):
+            found = self._granules(product, feature, span) if product else ()
+            if product and found:
+                return product, found
+        names = [name for name in (feature.product, feature.otherwise) if name]
+        titles = " or ".join(load_specs()[name].title for name in names)
+        what = "one granule of " if feature.time != "yearly" else "the same or an earlier year of "
+        raise MissingDataError(feature.product, where, f"{what}{titles}")
+
+    def _granules(self, product: str, feature: Feature, span: Period) -> tuple[Granule, ...]:
+        if feature.time == "static":
+            return self.archive.granules(product)
+        if feature.time == "yearly":
+            return self._of_latest_year(product, span)
+        return self.archive.granules(product, span) or self._just_missed(product, span)
+
+    def _of_latest_year(self, product: str, span: Period) -> tuple[Granule, ...]:
+        """Return the maps of the span's own year, else of the latest year before it."""
+        maps = {granule: granule.period for granule in self.archive.granules(product)}
+        years = {one.start.year for one in maps.values() if one and one.start < span.end}
+        return (
+            tuple(granule for granule, one in maps.items() if one and one.start.year == max(years))
+            if years
+            else ()
+        )
+
+    def _just_missed(self, product: str, span: Period) -> tuple[Granule, ...]:
+        """Return granules of a thinned daily product that only just miss a short span.
+
+        A date of MCD43 stands for 16 days, of which its name says the ninth.
+        """
+        if span.days > _SHORT or not self.archive.has(product):
+            return ()
+        if self.cadence(product).length > 1:
+            return ()
+        slack = timedelta(days=int(self.cadence(product).spacing / 2))
+        return self.archive.granules(product, Period(span.start - slack, span.end + slack))
+
+    def _partners(
+        self, feature: Feature, granules: Iterable[Granule], where: str
+    ) -> tuple[Granule, ...]:
+        if feature.partner is None:
+            return ()
+        product = feature.partner.product
+        periods = [granule.period for granule in granules if granule.period]
+        slack = timedelta(days=_SHORT)
+        wide = Period(
+            min(period.start for period in periods) - slack,
+            max(period.end for period in periods) + slack,
+        )
+        found = self.archive.granules(product, wide)
+        if not found:
+            title = load_specs()[product].title
+            raise MissingDataError(product, where, f"one granule of {title}")
+        return found
+
+    def _months(self, product: str) -> tuple[Month, ...]:
+        return self.archive.months(product) if product in load_specs() else ()
+
+    def _holds(self, product: str) -> bool:
+        return product in load_specs() and self.archive.has(product)
+
+
+def _widened(span: Period) -> Period:
+    periods = list(eight_day_periods(span))
+    return Period(periods[0].start - _REACH, periods[-1].end + _REACH)
+
+
+def _shares(granule: Granule, period: Period) -> bool:
+    return granule.period is not None and granule.period.shared_days(period) > 0
+
+
+def _nearest_of(granules: Iterable[Granule], period: Period) -> list[Granule]:
+    """Return the granule nearest in time, if it misses a period by less than its length."""
+    middle = (period.start.toordinal() + period.end.toordinal()) / 2
+    timed = [(one, one.period) for one in granules if one.period]
+    far = {one: abs(time.start.toordinal() + 0.5 - middle) for one, time in timed}
+    near = [one for one, days in far.items() if days < period.days]
+    return sorted(near, key=lambda one: far[one])[:1]
+
+
+def _check_every_day(product: str, granules: Iterable[Granule], span: Period, where: str) -> None:
+    found = len({granule.period for granule in granules})
+    if found < span.days:
+        raise MissingDataError(
+            product, where, f"a file for each of the {span.days} days; found {found}"
+        )
