@@ -22,7 +22,7 @@ from engine.world.presets import Preset, load_preset
 from engine.world.writers.esif import UNITS as SIF_UNITS
 from engine.world.writers.esif import write_esif
 from engine.world.writers.geotiff import write_chirps, write_geotiff, write_srtm
-from engine.world.writers.modis_hdf4 import write_modis
+from engine.world.writers.modis_hdf4 import packed_products, write_modis
 from engine.world.writers.smap_hdf5 import SmapWriter
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     type _Writer = Callable[[Observation, Path], Path]
 
-_VERSION = 1
+_VERSION = 2
 """Raise it when the same preset and seed would give other numbers."""
 _PARTS = ("truth", "regions", "archive")
 _MARKER = "world.json"
@@ -209,8 +209,7 @@ def _granule_writers(preset: Preset, mark: str) -> Mapping[str, _Writer]:
 
     return {
         "SPL4SMGP": SmapWriter(mark).write,
-        "MOD11A2": modis,
-        "MCD43A4": modis,
+        **dict.fromkeys(packed_products(), modis),
         "eSIF": esif,
         "CHIRPS": chirps,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -10,11 +11,14 @@ import numpy as np
 from engine.grids import BLOCK, COARSE, fine_of, lonlat
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
     from engine.world.presets import Window
 
+HALF_A_YEAR = timedelta(days=182)
 MARGIN = 2
 """Coarse cells simulated beyond the area, so that 0.05° cells at its edge are whole."""
 
@@ -54,6 +58,15 @@ class Domain:
     def shape(self) -> tuple[int, int]:
         """Rows and columns simulated."""
         return self.fine.shape.y, self.fine.shape.x
+
+    @property
+    def northern_latitude(self) -> NDArray[np.float32]:
+        """``(y, x)`` of ``fine``, degrees, of the northern place that a southern one mirrors."""
+        return np.abs(self.latitude)
+
+    def season(self, day: date) -> date:
+        """Return the day that has, in the north, the season of a day here."""
+        return day if self.latitude.mean() >= 0 else day + HALF_A_YEAR
 
     def crop[T: np.generic](self, values: NDArray[T]) -> NDArray[T]:
         """Cut the margin off a field ``(..., y, x)`` of ``fine``."""

@@ -106,7 +106,7 @@ class _FieldSource:
 
 def _mountains(domain: Domain) -> FloatArray:
     """Return 0 in the plain to 1 in the western mountains and on the Dabie ridge."""
-    lon, lat = domain.longitude, domain.latitude
+    lon, lat = domain.longitude, domain.northern_latitude
     west = expit(-(lon - 112.8 + 0.3 * (lat - 34)) / 0.35)
     dabie = np.exp(-(((lat - 31.6) / 0.3) ** 2)) * expit((lon - 113.5) / 0.2)
     return np.asarray(np.maximum(west, dabie), np.float32)
@@ -120,7 +120,7 @@ def _elevation(ramp: FloatArray, draw: _FieldSource) -> FloatArray:
 def _river(domain: Domain) -> FloatArray:
     """Return 1 on the meandering Yellow River, falling to 0 some 20 km away."""
     bed = 34.9 + 0.06 * np.sin(2 * np.pi * (domain.longitude - 112) / 0.9)
-    return np.exp(-(((domain.latitude - bed) / 0.1) ** 2))
+    return np.exp(-(((domain.northern_latitude - bed) / 0.1) ** 2))
 
 
 def _texture(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.world.operators.evaporation import Evapotranspiration
 from engine.world.operators.fluorescence import Fluorescence
+from engine.world.operators.land_cover import LandCover
+from engine.world.operators.leaves import Leaves
 from engine.world.operators.precipitation import Precipitation
 from engine.world.operators.reflectance import Reflectance
+from engine.world.operators.sampling import SinusoidalSampler
 from engine.world.operators.smap import Smap
 from engine.world.operators.temperature import Temperature
 from engine.world.operators.truth import MonthlyTruth
@@ -41,10 +45,15 @@ def observe(
     Observation or TrueMonth
         Every granule's content, and the truth of every month.
     """
+    samplers = SinusoidalSampler.all_of(2400, domain)
+    cover = LandCover(preset, land, samplers, seed)
     instruments: Sequence[Instrument] = (
+        cover,
         Smap(preset, domain, seed),
         Temperature(preset, domain, land, seed),
-        Reflectance(preset, domain, land, seed),
+        Reflectance(preset, domain, land, samplers, seed),
+        Leaves(preset, domain, cover, samplers, seed),
+        Evapotranspiration(preset, domain, cover, samplers, seed),
         Fluorescence(preset, domain, seed),
         Precipitation(preset, domain, seed),
     )

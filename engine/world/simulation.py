@@ -54,6 +54,10 @@ class Day:
     """MJ m-2 day-1."""
     air_temperature: FloatArray
     """Degrees Celsius."""
+    demand: FloatArray
+    """Potential evapotranspiration, mm day-1."""
+    evapotranspiration: FloatArray
+    """Actual evapotranspiration, mm day-1."""
     evaporative_fraction: FloatArray
     """Actual over potential evapotranspiration, 0 to 1."""
     clear_day: NDArray[np.bool_]
@@ -69,7 +73,7 @@ def simulate(preset: Preset, domain: Domain, land: Land, seed: int) -> Iterator[
     start = first - timedelta(days=preset.spin_up_days)
     end = preset.months[-1].next().first_day + timedelta(days=LEAD_DAYS)
     days = (start + timedelta(days=k) for k in range((end - start).days))
-    state = _State(land, preset.sif_stress, seed)
+    state = _State(domain, land, preset.sif_stress, seed)
     margin = timedelta(days=LEAD_DAYS)
     for forcing in daily_weather(domain, land.elevation, days, seed):
         day = state.advance(forcing)
@@ -80,8 +84,8 @@ def simulate(preset: Preset, domain: Domain, land: Land, seed: int) -> Iterator[
 class _State:
     """Soil and plants, and how they answer a day's weather."""
 
-    def __init__(self, land: Land, sif_response: float, seed: int) -> None:
-        self._land = land
+    def __init__(self, domain: Domain, land: Land, sif_response: float, seed: int) -> None:
+        self._domain, self._land = domain, land
         self._soil = bucket.Soil(
             hydraulics=hydraulics(land.clay, land.sand),
             clay=land.clay,
@@ -94,9 +98,8 @@ class _State:
         self._slow_stress = vegetation.stress(bucket.root_saturation(self._water, self._soil))
 
     def advance(self, forcing: Forcing) -> Day:
-        lai = vegetation.leaf_area(
-            vegetation.potential_lai(forcing.day, self._land), self._slow_stress
-        )
+        season = self._domain.season(forcing.day)
+        lai = vegetation.leaf_area(vegetation.potential_lai(season, self._land), self._slow_stress)
         cover = vegetation.ground_cover(lai)
         supply = forcing.rain + self._irrigate(forcing)
         self._water, fluxes = bucket.step(self._water, supply, forcing.demand, cover, self._soil)
@@ -116,6 +119,8 @@ class _State:
             ),
             par=forcing.par,
             air_temperature=forcing.air_temperature,
+            demand=forcing.demand,
+            evapotranspiration=evaporated,
             evaporative_fraction=np.clip(evaporated / np.maximum(forcing.demand, 0.1), 0, 1),
             clear_day=forcing.clear_day,
             clear_night=forcing.clear_night,
@@ -124,7 +129,7 @@ class _State:
     def _irrigate(self, forcing: Forcing) -> FloatArray:
         """Return the day's irrigation as a cell mean, mm day-1."""
         called = self._farmers.random(forcing.rain.shape, dtype=np.float32) < 0.10
-        if vegetation.crop_greenness(forcing.day) <= 0.25:
+        if vegetation.crop_greenness(self._domain.season(forcing.day)) <= 0.25:
             return np.zeros_like(forcing.rain)
         thirsty = bucket.root_saturation(self._water, self._soil) < 0.45
         fields = self._land.irrigated * self._land.crop

@@ -102,10 +102,11 @@ def daily_weather(
     rain = _Rain(domain, elevation, climate, seed)
     sky = _Sky(domain.shape, climate.cloud, seed)
     for day in days:
-        amount, wet = rain.next(day)
-        temperature = air_temperature(day, elevation)
+        season_day = domain.season(day)
+        amount, wet = rain.next(day, season(season_day))
+        temperature = air_temperature(season_day, elevation)
         par = clear_sky_par(day, domain.latitude) * np.float32(_WET_LIGHT if wet else 1)
-        clear_day, clear_night = sky.next(day, wet=wet)
+        clear_day, clear_night = sky.next(season_day, wet=wet)
         yield Forcing(
             day=day,
             rain=amount,
@@ -158,8 +159,7 @@ class _Rain:
         self._lift = (1 + 0.25 * np.clip((elevation - 80) / 1000, 0, 1)).astype(np.float32)
         self._wet = False
 
-    def next(self, day: date) -> tuple[FloatArray, bool]:
-        height = season(day)
+    def next(self, day: date, height: float) -> tuple[FloatArray, bool]:
         factor = self._climate.year_factor.get(day.year, 1.0)
         chance = (0.16 + 0.26 * height + 0.12 * self._wet) * factor**0.5
         self._wet = bool(self._generator.random() < chance)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
 
 from engine.world.operators.sampling import LonLatSampler, crop_lattice, lonlat_lattice
 from engine.world.random_fields import RandomField, stream
@@ -59,10 +60,10 @@ def detailed_elevation(sampler: LonLatSampler, land: Land, seed: int) -> FloatAr
         if np.abs(misfit).max() < _TOLERANCE:
             break
         detail += 1.5 * (rows @ misfit @ columns.T)
-    return detail.astype(np.float32)
+    return np.asarray(detail, np.float32)
 
 
-def _interpolation(shares: FloatArray) -> FloatArray:
+def _interpolation(shares: sparse.csr_array) -> sparse.csr_array:
     """Return linear interpolation weights ``(pixels, cells)`` from area shares ``(cells, pixels)``.
 
     Pixel positions are read off the shares: a cell's centre is the mean of its pixels.
@@ -73,10 +74,9 @@ def _interpolation(shares: FloatArray) -> FloatArray:
     centre = (shares @ pixels)[covered]
     position = np.interp(pixels, centre, cells[covered])
     low = np.clip(np.floor(position).astype(int), 0, len(cells) - 2)
-    weights = np.zeros((len(pixels), len(cells)), np.float32)
-    weights[pixels, low] = 1 - (position - low)
-    weights[pixels, low + 1] = position - low
-    return weights
+    high = (position - low).astype(np.float32)
+    places = (np.tile(pixels, 2), np.concatenate([low, low + 1]))
+    return sparse.csr_array((np.concatenate([1 - high, high]), places), (len(pixels), len(cells)))
 
 
 def _tile_slices(start: int, size: int) -> Iterator[slice]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -25,9 +25,13 @@ class Observation:
     """Start of the period (8-day, daily) or middle of it (SMAP), UTC."""
     geobox: GeoBox
     """The product's own lattice, cropped."""
+    tile: str | None = None
+    """Of a product in MODIS tiles."""
     fields: Mapping[str, NDArray[Any]]
     """``(y, x)`` each, by the name in the file; physical units, NaN where missing. Quality
     layers are integers."""
+    absent: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """``(y, x)`` stored numbers that say why a field has no value there; 0 where it may have."""
 
 
 class Instrument(Protocol):

@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from scipy import sparse
 
-from engine.grids import covering_window, sinusoidal_tile
+from engine.grids import SINUSOIDAL_CRS, SINUSOIDAL_TILE, covering_window, outline, sinusoidal_tile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,7 @@ def crop_lattice(lattice: GeoBox, area: GeoBox, pad: int) -> GeoBox:
     return lattice[window[0], window[1]]
 
 
-def interval_shares(source: NDArray[np.float64], target: NDArray[np.float64]) -> FloatArray:
+def interval_shares(source: NDArray[np.float64], target: NDArray[np.float64]) -> sparse.csr_array:
     """Return the share of every target interval that each source interval covers.
 
     Parameters
@@ -53,19 +53,19 @@ def interval_shares(source: NDArray[np.float64], target: NDArray[np.float64]) ->
 
     Returns
     -------
-    ndarray (m, n)
+    csr_array (m, n)
         Rows sum to 1 where the target interval is covered.
 
     Examples
     --------
     >>> import numpy as np
-    >>> interval_shares(np.array([0.0, 1, 2]), np.array([0.5, 2])).tolist()
+    >>> interval_shares(np.array([0.0, 1, 2]), np.array([0.5, 2])).toarray().tolist()
     [[0.3333333432674408, 0.6666666865348816]]
     """
     low = np.maximum(source[None, :-1], target[:-1, None])
     high = np.minimum(source[None, 1:], target[1:, None])
     share = np.maximum(high - low, 0) / np.diff(target)[:, None]
-    return np.asarray(share, np.float32)
+    return sparse.csr_array(share.astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +74,13 @@ class LonLatSampler:
 
     geobox: GeoBox
     """The lattice, cropped."""
-    rows: FloatArray
+    rows: sparse.csr_array
     """``(lattice rows, fine rows)`` shares."""
-    columns: FloatArray
+    columns: sparse.csr_array
     """``(lattice columns, fine columns)`` shares."""
-    back_rows: FloatArray
+    back_rows: sparse.csr_array
     """``(fine rows, lattice rows)`` shares."""
-    back_columns: FloatArray
+    back_columns: sparse.csr_array
     """``(fine columns, lattice columns)`` shares."""
 
     @classmethod
@@ -97,24 +97,28 @@ class LonLatSampler:
         )
 
     def to_lattice(self, fine: FloatArray) -> FloatArray:
-        """Return area means of 1 km values ``(..., y, x)`` over the lattice's pixels."""
-        return self.rows @ fine @ self.columns.T
+        """Return area means of 1 km values ``(y, x)`` over the lattice's pixels."""
+        return np.asarray(self.rows @ fine @ self.columns.T)
 
     def to_fine(self, values: FloatArray) -> FloatArray:
         """Return area means of the lattice's pixels over the 1 km cells."""
-        return self.back_rows @ values @ self.back_columns.T
+        return np.asarray(self.back_rows @ values @ self.back_columns.T)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinusoidalSampler:
     """Area means of the domain's 1 km cells over the pixels of a cropped MODIS tile."""
 
+    tile: str
+    """Its name, such as ``h27v05``."""
     geobox: GeoBox
     """The tile's lattice, cropped."""
     shares: sparse.csr_array
     """``(pixels, fine cells)``; a pixel outside the area has an empty row."""
     seen: NDArray[np.bool_]
     """``(y, x)`` of the crop: pixels that lie within the area and a small rim."""
+    centres: NDArray[np.int32]
+    """``(y, x)`` number of the 1 km cell under each pixel's centre, row by row; 0 where unseen."""
 
     @classmethod
     def of(cls, tile: str, pixels: int, domain: Domain) -> Self:
@@ -129,18 +133,43 @@ class SinusoidalSampler:
             shape=(seen.size, domain.shape[0] * domain.shape[1]),
         )
         shares.sum_duplicates()
-        return cls(geobox=geobox, shares=shares, seen=seen)
+        centres = cells[:, :, points // 2]
+        return cls(tile=tile, geobox=geobox, shares=shares, seen=seen, centres=centres)
+
+    @classmethod
+    def all_of(cls, pixels: int, domain: Domain) -> tuple[Self, ...]:
+        """Sample every tile of which a pixel lies in the domain's area."""
+        samplers = (cls.of(tile, pixels, domain) for tile in tiles_of(domain.area))
+        return tuple(sampler for sampler in samplers if sampler.seen.any())
 
     def to_tile(self, fine: FloatArray) -> FloatArray:
         """Return area means of ``(y, x)`` over the crop's pixels, NaN outside the area."""
         values = (self.shares @ fine.ravel()).reshape(self.seen.shape)
         return np.where(self.seen, values, np.float32(np.nan))
 
+    def centre_cells(self) -> NDArray[np.int32]:
+        """Return the 1 km cell, row by row, under the centre of every pixel that is seen."""
+        return self.centres[self.seen]
+
     def nearest(self, fine: NDArray[np.integer]) -> NDArray[np.integer]:
         """Return the value of the first 1 km cell under each pixel; 0 outside the area."""
         starts = np.minimum(self.shares.indptr[:-1], max(self.shares.indices.size - 1, 0))
         values = fine.ravel()[self.shares.indices[starts]].reshape(self.seen.shape)
         return np.where(self.seen, values, 0).astype(fine.dtype)
+
+
+def tiles_of(area: GeoBox) -> tuple[str, ...]:
+    """Return the MODIS tiles of a rectangle around an area, west to east, north to south."""
+    longitude, latitude = outline(area)
+    to_sinusoidal = Transformer.from_crs("EPSG:4326", SINUSOIDAL_CRS, always_xy=True)
+    x, y = (np.asarray(values) for values in to_sinusoidal.transform(longitude, latitude))
+    h = np.floor(x / SINUSOIDAL_TILE).astype(int) + 18
+    v = np.floor(-y / SINUSOIDAL_TILE).astype(int) + 9
+    return tuple(
+        f"h{column:02d}v{row:02d}"
+        for row in range(v.min(), v.max() + 1)
+        for column in range(h.min(), h.max() + 1)
+    )
 
 
 def _edges(geobox: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -160,7 +189,7 @@ def _lattice_edges(lattice: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.flo
     return np.asarray(x), np.asarray(y)
 
 
-def _subpixel_cells(geobox: GeoBox, domain: Domain) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def _subpixel_cells(geobox: GeoBox, domain: Domain) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
     """Return whether each sample point lies in the area and its rim, and its 1 km cell.
 
     Returns
@@ -176,8 +205,8 @@ def _subpixel_cells(geobox: GeoBox, domain: Domain) -> tuple[NDArray[np.bool_], 
     to_ease = Transformer.from_crs(str(geobox.crs), "EPSG:6933", always_xy=True)
     ease_x, ease_y = to_ease.transform(*np.meshgrid(x, y))
     inverse = ~domain.fine.affine
-    column = np.floor(inverse.a * np.asarray(ease_x) + inverse.c).astype(np.int64)
-    row = np.floor(inverse.e * np.asarray(ease_y) + inverse.f).astype(np.int64)
+    column = np.floor(inverse.a * np.asarray(ease_x) + inverse.c).astype(np.int32)
+    row = np.floor(inverse.e * np.asarray(ease_y) + inverse.f).astype(np.int32)
     height, width = domain.shape
     edge = (height - domain.area.shape.y) // 2 - _RIM
     inside = (row >= edge) & (row < height - edge) & (column >= edge) & (column < width - edge)

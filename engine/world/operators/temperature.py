@@ -14,7 +14,7 @@ from engine.world.operators.sampling import SinusoidalSampler
 from engine.world.random_fields import RandomField, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -37,7 +37,7 @@ class Temperature:
     """Makes MOD11A2 granules."""
 
     def __init__(self, preset: Preset, domain: Domain, land: Land, seed: int) -> None:
-        self.sampler = SinusoidalSampler.of("h27v05", 1200, domain)
+        self.samplers = SinusoidalSampler.all_of(1200, domain)
         self._urban = land.urban
         self._field = RandomField(domain.shape, 2, 1.8)
         self._generator = stream(seed, "lst noise")
@@ -56,36 +56,34 @@ class Temperature:
         self._sums["Day"].add(day_temperature(day), day.clear_day, bit)
         self._sums["Night"].add(night_temperature(day, self._urban), day.clear_night, bit)
         if day.day + timedelta(days=1) == period.end:
-            yield Observation(
-                product="MOD11A2",
-                time=datetime.combine(period.start, datetime.min.time(), UTC),
-                geobox=self.sampler.geobox,
-                fields=self._fields(),
-            )
+            noise = {half: size * self._field.draw(self._generator) for half, size in NOISE.items()}
+            for sampler in self.samplers:
+                yield Observation(
+                    product="MOD11A2",
+                    time=datetime.combine(period.start, datetime.min.time(), UTC),
+                    geobox=sampler.geobox,
+                    tile=sampler.tile,
+                    fields=self._fields(sampler, noise),
+                )
 
-    def _fields(self) -> dict[str, NDArray[Any]]:
+    def _fields(
+        self, sampler: SinusoidalSampler, noise: Mapping[str, FloatArray]
+    ) -> dict[str, NDArray[Any]]:
         fields: dict[str, NDArray[Any]] = {}
         for half, total in self._sums.items():
-            count = self.sampler.nearest(total.count)
+            count = sampler.nearest(total.count)
             spread, quality = _classify(count)
-            noise = self.sampler.to_tile(self._field.draw(self._generator)) * NOISE[half]
-            lst = self._pixel_mean(total) + noise * spread
+            lst = _pixel_mean(sampler, total) + sampler.to_tile(noise[half]) * spread
             fields[f"LST_{half}_1km"] = np.where(count > 0, lst, np.nan).astype(np.float32)
             fields[f"QC_{half}"] = quality
             fields[f"{half}_view_time"] = _constant(count, 10.6 if half == "Day" else 22.4)
             fields[f"{half}_view_angl"] = _constant(count, 0.0)
             name = "Clear_sky_days" if half == "Day" else "Clear_sky_nights"
-            fields[name] = self.sampler.nearest(total.bits)
+            fields[name] = sampler.nearest(total.bits)
         either = np.maximum(fields["Clear_sky_days"], fields["Clear_sky_nights"])
         fields["Emis_31"] = _constant(either, 0.978)
         fields["Emis_32"] = _constant(either, 0.982)
         return fields
-
-    def _pixel_mean(self, total: _ClearSum) -> FloatArray:
-        """Average over the 1 km cells of each pixel that were seen at least once, K."""
-        seen = (total.count > 0).astype(np.float32)
-        mean = total.values / np.maximum(total.count, 1)
-        return self.sampler.to_tile(mean) / np.maximum(self.sampler.to_tile(seen), 1e-3)
 
 
 def day_temperature(day: Day) -> FloatArray:
@@ -124,6 +122,13 @@ class _ClearSum:
         self.values[clear] += temperature[clear]
         self.count[clear] += 1
         self.bits[clear] |= np.uint8(1 << bit)
+
+
+def _pixel_mean(sampler: SinusoidalSampler, total: _ClearSum) -> FloatArray:
+    """Average over the 1 km cells of each pixel that were seen at least once, K."""
+    seen = (total.count > 0).astype(np.float32)
+    mean = total.values / np.maximum(total.count, 1)
+    return sampler.to_tile(mean) / np.maximum(sampler.to_tile(seen), 1e-3)
 
 
 def _classify(count: NDArray[np.integer]) -> tuple[FloatArray, Flags]:

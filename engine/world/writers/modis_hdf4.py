@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from contextlib import chdir
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _DEFLATE = 1
 """Level; noise hardly shrinks further, whatever the level."""
-_TILE = "h27v05"
 _TYPES = {"int16": SDC.INT16, "uint16": SDC.UINT16, "uint8": SDC.UINT8}
 
 
@@ -42,10 +42,20 @@ class PackedField(BaseModel):
     bands: tuple[int, ...] = ()
     """Numbers to put for ``{band}`` in the names; empty for a single field."""
 
-    def pack(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return stored numbers of physical values (or of flags, where there is no scale)."""
+    def pack(self, values: NDArray[Any], absent: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return stored numbers of physical values (or of flags, where there is no scale).
+
+        Parameters
+        ----------
+        values
+            ``(y, x)``, NaN where missing.
+        absent
+            ``(y, x)`` numbers to store instead of values; 0 where there is none.
+        """
         if self.scale is None:
             return values.astype(self.type)
+        if absent is not None:
+            return np.where(absent > 0, absent, self.pack(values)).astype(self.type)
         low, high = self.valid
         stored = np.clip(np.rint((values - self.offset) / self.scale), low, high)
         return np.where(np.isfinite(values), stored, self.fill).astype(self.type)
@@ -66,6 +76,9 @@ class PackedProduct(BaseModel):
 def write_modis(observation: Observation, folder: Path, mark: str) -> Path:
     """Write one granule below a folder by year; return its path.
 
+    HDF4 notes the path that a file is opened by. So that no machine's path is in it, the working
+    directory is changed meanwhile: not for a process in which other threads count on it.
+
     Parameters
     ----------
     observation
@@ -76,26 +89,44 @@ def write_modis(observation: Observation, folder: Path, mark: str) -> Path:
         Text that says that the data are synthetic.
     """
     product = packed_products()[observation.product]
-    path = folder / f"{observation.time:%Y}" / granule_name(observation.product, observation.time)
+    path = folder / f"{observation.time:%Y}" / granule_name(observation)
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = SD(str(path), SDC.WRITE | SDC.CREATE | SDC.TRUNC)
-    try:
-        for name, field in product.fields.items():
-            _write_field(file, name, field, field.pack(observation.fields[name]), product.grid)
-        _write_attributes(file, product, observation.geobox, path.name, mark)
-    finally:
-        file.end()
+    with chdir(path.parent):
+        _write_file(path.name, observation, product, mark)
     return path
 
 
-def granule_name(product: str, time: datetime) -> str:
-    """Return a granule's name; it was never produced, so its production time is its date.
+def _write_file(name: str, observation: Observation, product: PackedProduct, mark: str) -> None:
+    file = SD(name, SDC.WRITE | SDC.CREATE | SDC.TRUNC)
+    try:
+        for field in product.fields:
+            stored = packed(observation, field)
+            _write_field(file, field, product.fields[field], stored, product.grid)
+        _write_attributes(file, product, observation.geobox, name, mark)
+    finally:
+        file.end()
+
+
+def packed(observation: Observation, field: str) -> NDArray[Any]:
+    """Return the numbers that a granule stores of one of its fields."""
+    layout = packed_products()[observation.product].fields[field]
+    absent = observation.absent.get(field)
+    return layout.pack(observation.fields[field], absent)
+
+
+def granule_name(observation: Observation) -> str:
+    """Return a granule's name; it was never produced, so its production time is its date."""
+    return modis_name(observation.product, observation.tile or "", observation.time)
+
+
+def modis_name(product: str, tile: str, time: datetime) -> str:
+    """Return the name of a granule of a tile.
 
     >>> from datetime import datetime
-    >>> granule_name("MOD11A2", datetime(2019, 12, 27))
+    >>> modis_name("MOD11A2", "h27v05", datetime(2019, 12, 27))
     'MOD11A2.A2019361.h27v05.061.2019361000000.hdf'
     """
-    return f"{product}.A{time:%Y%j}.{_TILE}.061.{time:%Y%j%H%M%S}.hdf"
+    return f"{product}.A{time:%Y%j}.{tile}.061.{time:%Y%j%H%M%S}.hdf"
 
 
 @cache
