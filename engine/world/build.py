@@ -17,11 +17,17 @@ from engine.world.domain import Domain
 from engine.world.land import make_land
 from engine.world.observing import observe
 from engine.world.operators.elevation import elevation_tiles
+from engine.world.operators.soil import soil_maps
 from engine.world.operators.truth import TrueMonth
 from engine.world.presets import Preset, load_preset
 from engine.world.writers.esif import UNITS as SIF_UNITS
 from engine.world.writers.esif import write_esif
-from engine.world.writers.geotiff import write_chirps, write_geotiff, write_srtm
+from engine.world.writers.geotiff import (
+    write_chirps,
+    write_geotiff,
+    write_soilgrids,
+    write_srtm,
+)
 from engine.world.writers.modis_hdf4 import packed_products, write_modis
 from engine.world.writers.smap_hdf5 import SmapWriter
 
@@ -185,6 +191,9 @@ def _write_world(world: World, progress: Progress) -> None:
     _write_region(world, domain)
     for name, geobox, values in elevation_tiles(domain, land, world.seed):
         write_srtm(world.archive / "SRTM", name, values, geobox, mark)
+    soil = soil_maps(world.preset, domain, land, world.seed)
+    for name, fraction in soil.fractions.items():
+        write_soilgrids(world.archive / "SoilGrids", name, fraction, soil.geobox, mark)
     writers = _granule_writers(world.preset, mark)
     for seen in observe(world.preset, domain, land, world.seed):
         if isinstance(seen, TrueMonth):

@@ -43,6 +43,8 @@ class Preset(BaseModel):
     """Smooth SMAP over 3 × 3 cells before its errors, as its real resolution would."""
     sif_stress: float = Field(default=0.55, ge=0, le=1)
     """How much of its SIF a fully stressed canopy loses at once; 0 is the negative control."""
+    soil_map_error: float = Field(default=0, ge=0, le=20)
+    """Standard deviation of the errors of clay and sand in the soil maps, %; correlated."""
     sif_format: Literal["netcdf", "geotiff"] = "netcdf"
 
     @field_validator("first", "last")

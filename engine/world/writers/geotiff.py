@@ -1,4 +1,4 @@
-"""GeoTIFFs: CHIRPS, SRTM, eSIF in its second format, and the truth."""
+"""GeoTIFFs: CHIRPS, SRTM, SoilGrids, eSIF in its second format, and the truth."""
 
 from __future__ import annotations
 
@@ -31,6 +31,15 @@ def write_srtm(folder: Path, name: str, elevation: FloatArray, geobox: GeoBox, m
     return write_geotiff(
         folder / f"{name}.tif", values, geobox, nodata=-32768, mark=mark, units="m", predictor=2
     )
+
+
+def write_soilgrids(
+    folder: Path, name: str, fraction: FloatArray, geobox: GeoBox, mark: str
+) -> Path:
+    """Write one fraction of the soil in g/kg, int16, without saying its unit: nor do they."""
+    values = np.where(np.isfinite(fraction), np.rint(fraction), -32768).astype(np.int16)
+    path = folder / f"{name}_0-5cm_mean.tif"
+    return write_geotiff(path, values, geobox, nodata=-32768, mark=mark, predictor=2)
 
 
 def write_geotiff(
