@@ -154,17 +154,18 @@ def _in_its_units(
     units = variable.stored_units
     if units is None or not present.any():
         return variable
+    choice = " or ".join(units.factors)
     name = said.units or units.silent
     if name not in units.factors:
         found = f"has units {name!r}" if name else "declares no units"
-        raise GranuleError(path, f"{_shown(variable)} {found}", " or ".join(units.factors))
+        raise GranuleError(path, f"{_shown(variable)} {found}", choice)
     if said.units is None and units.telling is not None:
         greatest = float(stored[present].max())
         if greatest <= units.telling:
             raise GranuleError(
                 path,
                 f"{_shown(variable)} declares no units and its greatest number is {greatest:g}, "
-                f"so that it may be in {' or '.join(units.factors)}",
+                f"which fits more than one of {choice}",
                 "units in the file, or in the region's list of products",
             )
     return variable.model_copy(update={"scale": units.factors[name], "offset": 0.0})
@@ -172,11 +173,11 @@ def _in_its_units(
 
 def _beyond_error(path: Path, variable: VariableSpec, numbers: Stored) -> GranuleError:
     low, high = variable.valid or (-math.inf, math.inf)
+    scale = "" if variable.scale in {None, 1} else f", from stored numbers times {variable.scale:g}"
     return GranuleError(
         path,
         f"{_shown(variable)} holds {numbers.flat[0]:g}",
-        f"{low:g} to {high:g} {variable.units}"
-        + (f" after times {variable.scale:g}" if variable.scale not in (None, 1) else ""),
+        f"{low:g} to {high:g} {variable.units}{scale}",
     )
 
 
