@@ -65,6 +65,12 @@ class SourceFinder:
         first = any(self._holds(name) for name in (feature.product, feature.otherwise) if name)
         return first and (feature.partner is None or self._holds(feature.partner.product))
 
+    def products(self, feature: Feature) -> tuple[str, ...]:
+        """Return the products that a feature needs; of two that would do, one that is there."""
+        either = [name for name in (feature.product, feature.otherwise) if name]
+        first = next((name for name in either if self._holds(name)), feature.product)
+        return (first,) if feature.partner is None else (first, feature.partner.product)
+
     def months(self, feature: Feature) -> tuple[Month, ...] | None:
         """Return the months that the archive has anything for, or None where any will do."""
         if feature.time in ("static", "yearly"):

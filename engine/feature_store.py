@@ -217,6 +217,10 @@ class FeatureStore:
             for granule in self._sources.of_month(feature, month, bridging=self.bridging)
         )
 
+    def products(self, name: str) -> tuple[str, ...]:
+        """Return the products that a standard feature comes from, as far as there is a choice."""
+        return self._sources.products(self.features[name])
+
     def months(self, name: str) -> tuple[Month, ...] | None:
         """Return the months that the archive has a standard feature for; None where any will do."""
         return self._sources.months(self.features[name])

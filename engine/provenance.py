@@ -40,8 +40,7 @@ def map_granules(store: FeatureStore, month: Month, names: Sequence[str]) -> tup
         Without repetition, sorted by product and name. What the archive lacks is not in it.
     """
     own = {name: predictor for predictor in store.region.predictors for name in predictor.features}
-    products = {store.features[name].product for name in names if name not in own | {SIF: None}}
-    found = [*soil_moisture_granules(store, month), *_of_products(store, products, month.period)]
+    found = [*soil_moisture_granules(store, month), *store.granules(month, names)]
     found += [
         _file(store.archive.root, predictor.name, predictor.file, month)
         for predictor in _unique(own[name] for name in names if name in own)

@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from engine.errors import InputError
+from engine.features import preset
 from engine.grids import BBox, coarse_window, fine_of
 from engine.predictors import MONTH, UserPredictor, check_file_name
 from engine.products.spec import Frozen, VariableSpec, load_specs, spec_of
@@ -98,7 +99,8 @@ class Region(Frozen):
     sif: bool = True
     """Whether the archive has fluorescence to reconstruct."""
     features: tuple[str, ...] | None = None
-    """Predictors of soil moisture by default; None means all that there are."""
+    """Predictors of soil moisture by default, or the name of a set of them (``paper``); None means
+    the standard set as far as the archive has it, and the region's own."""
     predictors: tuple[UserPredictor, ...] = ()
     """Predictors of one's own; one with the name of a standard feature replaces it."""
     products: dict[str, ProductCopy] = Field(default_factory=dict)
@@ -108,6 +110,11 @@ class Region(Frozen):
     @classmethod
     def _parse_bbox(cls, value: Iterable[float]) -> BBox:
         return BBox.parse(value)
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _named_set(cls, value: object) -> object:
+        return preset(value) if isinstance(value, str) else value
 
     @field_validator("soil_moisture")
     @classmethod

@@ -26,6 +26,7 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from engine.errors import InputError
+from engine.features import PRESETS, preset
 from engine.grids import BBox
 from processes.errors import InvalidInputsError
 from processes.intervals import ALLOWED as DATETIME_ALLOWED
@@ -53,6 +54,17 @@ _GEOMETRY_SCHEMA = {
         "coordinates": {"type": "array"},
     },
     "contentMediaType": "application/geo+json",
+}
+_FEATURE_NAME = r"^[a-z0-9_-]{1,64}$"
+_FEATURES_SCHEMA = {
+    "oneOf": [
+        {"type": "string", "enum": list(PRESETS)},
+        {
+            "type": "array",
+            "items": {"type": "string", "pattern": _FEATURE_NAME},
+            "minItems": 1,
+        },
+    ]
 }
 
 
@@ -101,6 +113,13 @@ def _read_geometry(value: object) -> BaseGeometry:
     return geometry
 
 
+def _read_features(value: object) -> object:
+    """Put the members of a named set in place of its name; SIF is another input's."""
+    if isinstance(value, str):
+        return tuple(name for name in preset(value) if name != "sif")
+    return value
+
+
 type _Interval = Annotated[
     MonthInterval,
     BeforeValidator(_read_interval),
@@ -113,6 +132,14 @@ type _Polygon = Annotated[
     BeforeValidator(_read_geometry),
     PlainSerializer(lambda polygon: polygon.__geo_interface__, return_type=dict),
     WithJsonSchema(_GEOMETRY_SCHEMA),
+]
+
+
+type _Features = Annotated[
+    tuple[Annotated[str, Field(pattern=_FEATURE_NAME)], ...],
+    Field(min_length=1),
+    BeforeValidator(_read_features),
+    WithJsonSchema(_FEATURES_SCHEMA),
 ]
 
 
@@ -210,12 +237,11 @@ class DownscaleSmapInputs(ReconstructionInputs):
         ),
     ] = "with"
     features: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")], ...] | None,
+        _Features | None,
         Field(
             title="Features",
-            min_length=1,
-            description="Features to use, besides SIF; by default all of the region. Those left "
-            "out are recorded.",
+            description="Features to use, besides SIF, or the name of a set of them: paper is the "
+            "set of Sang et al. (2026). By default all of the region. Those left out are recorded.",
         ),
     ] = None
     analysis: Annotated[

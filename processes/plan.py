@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
+    from engine.features import Feature
     from engine.granules import Granule
     from engine.models.candidates import Kind
     from engine.models.card import ModelCard
@@ -216,9 +217,13 @@ def _coverage(
         if not archive.has(product):
             use = f"it is needed for {', '.join(features)}"
             raise MissingDataError(product, region.title, f"granules in the archive; {use}")
-        months = archive.months(product)
-        if months:
-            coverage[product] = months
+    if with_sif:
+        coverage |= _sif_coverage(archive)
+    for feature in _standard(store, names):
+        months = store.months(feature.name)
+        if months is not None:
+            before = coverage.get(feature.product, months)
+            coverage[feature.product] = tuple(sorted(set(months) & set(before)))
     return coverage
 
 
@@ -233,11 +238,16 @@ def _products(
     needed: dict[str, list[str]] = {}
     if with_sif:
         needed |= {product: [SIF] for product in _SIF_PRODUCTS}
-    for name in names:
-        feature = FEATURES.get(name)
-        if feature is not None and store.features[name] is feature:
-            needed.setdefault(feature.product, []).append(name)
+    for feature in _standard(store, names):
+        for product in store.products(feature.name):
+            needed.setdefault(product, []).append(feature.name)
     return needed
+
+
+def _standard(store: FeatureStore, names: Iterable[str]) -> list[Feature]:
+    """Return those of some features that are not the region's own."""
+    known = [FEATURES[name] for name in names if name in FEATURES]
+    return [feature for feature in known if store.features[feature.name] is feature]
 
 
 def _months(
@@ -269,8 +279,9 @@ def _check_area(
     products = dict(_products(store, names, with_sif=with_sif))
     if target != RECONSTRUCT_SIF.id and isinstance(store.region.soil_moisture, str):
         products = {store.region.soil_moisture: ["soil moisture"], **products}
-    for product in products:
-        granules = store.archive.granules(product, month.period)
+    for product, features in products.items():
+        granules = [g for g in store.granules(month, features) if g.product == product]
+        granules = granules or list(store.archive.granules(product, month.period))
         if not any(decode(granule, store.area) for granule in _one_of_each_tile(granules)):
             box = ", ".join(f"{value:g}" for value in store.region.bbox)
             looked_for = f"a granule that touches the area {box}"

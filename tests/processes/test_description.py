@@ -29,7 +29,7 @@ def test_every_input_is_described_and_none_refers_elsewhere() -> None:
     for one in described.values():
         assert one["title"]
         assert one["description"]
-        assert one["schema"].get("type")
+        assert {"type", "oneOf"} & set(one["schema"])
 
 
 def test_only_the_months_are_required() -> None:
