@@ -9,6 +9,7 @@ from engine.world.operators.fluorescence import Fluorescence
 from engine.world.operators.land_cover import LandCover
 from engine.world.operators.leaves import Leaves
 from engine.world.operators.precipitation import Precipitation
+from engine.world.operators.rain_error import RainError
 from engine.world.operators.reflectance import Reflectance
 from engine.world.operators.sampling import SinusoidalSampler
 from engine.world.operators.smap import Smap
@@ -46,16 +47,17 @@ def observe(
         Every granule's content, and the truth of every month.
     """
     samplers = SinusoidalSampler.all_of(2400, domain)
+    rain_error = RainError(domain, preset.shared_rain_error, seed)
     cover = LandCover(preset, land, samplers, seed)
     instruments: Sequence[Instrument] = (
         cover,
-        Smap(preset, domain, seed),
+        Smap(preset, domain, land, rain_error, seed),
         Temperature(preset, domain, land, seed),
-        Reflectance(preset, domain, land, samplers, seed),
+        Reflectance(preset, domain, samplers, seed),
         Leaves(preset, domain, cover, samplers, seed),
         Evapotranspiration(preset, domain, cover, samplers, seed),
         Fluorescence(preset, domain, seed),
-        Precipitation(preset, domain, seed),
+        Precipitation(preset, domain, rain_error, seed),
     )
     truth = MonthlyTruth(preset, domain)
     for day in simulate(preset, domain, land, seed):

@@ -37,10 +37,11 @@ class Preset(BaseModel):
     """Last month, YYYY-MM."""
     spin_up_days: int = Field(default=240, ge=30)
     """Days simulated before the first month."""
-    smap_errors: Literal["realistic", "good"] = "realistic"
-    """Size of SMAP's errors: ``realistic`` (0.018 static, 0.010 monthly) or ``good``."""
-    smap_smoothing: bool = False
-    """Smooth SMAP over 3 × 3 cells before its errors, as its real resolution would."""
+    smap_errors: Literal["realistic", "good", "coarse"] = "realistic"
+    """How SMAP errs: ``realistic`` (0.018 m3 m-3 static, 0.010 monthly), ``good`` (0.006 and
+    0.005), or ``coarse``: realistic, and blurred to 27 km, which may be what it resolves."""
+    shared_rain_error: float = Field(default=0, ge=0, le=1)
+    """Standard deviation of the logarithm of a monthly rain error that SMAP and CHIRPS share."""
     sif_stress: float = Field(default=0.55, ge=0, le=1)
     """How much of its SIF a fully stressed canopy loses at once; 0 is the negative control."""
     soil_map_error: float = Field(default=0, ge=0, le=20)

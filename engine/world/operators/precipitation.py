@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.months import Month
 from engine.world.operators.observation import Observation
 from engine.world.operators.sampling import LonLatSampler, crop_lattice, lonlat_lattice
 from engine.world.random_fields import RandomField, stream
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from engine.grids import FloatArray
     from engine.world.domain import Domain
+    from engine.world.operators.rain_error import RainError
     from engine.world.presets import Preset
     from engine.world.simulation import Day
 
@@ -29,7 +31,7 @@ SPLIT_NOISE = 0.4
 class Precipitation:
     """Makes daily CHIRPS granules, a pentad at a time."""
 
-    def __init__(self, preset: Preset, domain: Domain, seed: int) -> None:
+    def __init__(self, preset: Preset, domain: Domain, rain_error: RainError, seed: int) -> None:
         lattice = lonlat_lattice(-180, 50, 0.05, 2000, 7200)
         self.sampler = LonLatSampler.of(crop_lattice(lattice, domain.area, 2), domain)
         self._first = preset.months[0].first_day
@@ -37,13 +39,15 @@ class Precipitation:
         shape = self.sampler.geobox.shape
         self._field = RandomField((shape.y, shape.x), 2, 1.8)
         self._generator = stream(seed, "chirps noise")
+        self._rain_error = rain_error
         self._rain: list[FloatArray] = []
 
     def see(self, day: Day) -> Iterator[Observation]:
         """Yield a pentad's granules on its last day."""
         if not self._first <= day.day < self._end:
             return
-        self._rain.append(self.sampler.to_lattice(day.rain))
+        factor = self._rain_error.factor(Month.of(day.day))
+        self._rain.append(self.sampler.to_lattice(day.rain * factor))
         if not _ends_pentad(day.day):
             return
         start = day.day - timedelta(days=len(self._rain) - 1)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from engine.grids import FloatArray
     from engine.world.domain import Domain
-    from engine.world.land import Land
     from engine.world.operators.sampling import SinusoidalSampler
     from engine.world.presets import Preset
     from engine.world.simulation import Day
@@ -58,7 +57,6 @@ class Reflectance:
         self,
         preset: Preset,
         domain: Domain,
-        land: Land,
         samplers: Sequence[SinusoidalSampler],
         seed: int,
     ) -> None:
@@ -68,8 +66,6 @@ class Reflectance:
         self._field = RandomField(domain.shape, 2, 1.8)
         self._generator = stream(seed, "reflectance noise")
         self._albedo_generator = stream(seed, "albedo noise")
-        colour = RandomField(domain.shape, 15).draw(stream(seed, "soil colour"))
-        self._brightness = soil_brightness(land, colour)
         self._days: deque[_Glimpse] = deque(maxlen=WINDOW)
 
     def see(self, day: Day) -> Iterator[Observation]:
@@ -102,7 +98,7 @@ class Reflectance:
         noise = _NSDSI_NOISE * self._field.draw(self._generator)
         quality = np.where(count >= _FULL_DAYS, _FULL, _MAGNITUDE)
         quality = np.where(count >= _LEAST_DAYS, quality, _NOTHING).astype(np.uint8)
-        return band_reflectance(saturation, cover, self._brightness, noise), quality
+        return band_reflectance(saturation, cover, noise), quality
 
     def _nadir(
         self, sampler: SinusoidalSampler, bands: Mapping[int, FloatArray], quality: Flags
@@ -158,24 +154,8 @@ def _grainy(
     return np.where(quality == _NOTHING, np.float32(np.nan), noisy)
 
 
-def soil_brightness(land: Land, colour: FloatArray) -> FloatArray:
-    """Return how bright bare soil is against the common soil.
-
-    Quartz sand is bright, clay and what else colours a soil (humus, iron) is not.
-
-    Parameters
-    ----------
-    land
-        Gives the texture.
-    colour
-        What texture does not explain, unit variance.
-    """
-    texture = 0.010 * (land.sand - 33) - 0.006 * (land.clay - 24)
-    return np.asarray(np.clip(1 + texture + 0.06 * colour, 0.5, 1.6), np.float32)
-
-
 def band_reflectance(
-    saturation: FloatArray, cover: FloatArray, brightness: FloatArray, noise: FloatArray
+    saturation: FloatArray, cover: FloatArray, noise: FloatArray
 ) -> Mapping[int, FloatArray]:
     """Return the reflectance of MODIS bands 1 to 7 by number.
 
@@ -188,23 +168,21 @@ def band_reflectance(
         S1 of the surface layer, 0 to 1.
     cover
         Fraction of ground under green canopy.
-    brightness
-        Of the bare soil, about 1.
     noise
         Added to the normalised difference of bands 6 and 7.
     """
     bare = 1 - cover
     ndvi = 0.14 + 0.76 * cover
-    nir = (0.25 - 0.06 * saturation) * brightness * bare + 0.42 * cover
+    nir = (0.25 - 0.06 * saturation) * bare + 0.42 * cover
     red = nir * (1 - ndvi) / (1 + ndvi)
-    swir1 = (0.32 - 0.10 * saturation) * brightness * bare + 0.20 * cover
+    swir1 = (0.32 - 0.10 * saturation) * bare + 0.20 * cover
     dryness = 0.04 + 0.22 * saturation * bare + 0.28 * cover + noise
     return {
         1: red,
         2: nir,
         3: 0.5 * red + 0.01,
         4: 0.6 * red + 0.02 + 0.03 * cover,
-        5: (0.29 - 0.07 * saturation) * brightness * bare + 0.36 * cover,
+        5: (0.29 - 0.07 * saturation) * bare + 0.36 * cover,
         6: swir1,
         7: swir1 * (1 - dryness) / (1 + dryness),
     }

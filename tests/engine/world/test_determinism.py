@@ -116,7 +116,7 @@ def test_smoothed_smap_varies_less_between_cells(
     little: Preset, first: World, tmp_path: Path
 ) -> None:
     """The scale option takes contrast from neighbouring cells and keeps their level."""
-    smooth = build_world(little.model_copy(update={"smap_smoothing": True}), 3, tmp_path)
+    smooth = build_world(little.model_copy(update={"smap_errors": "coarse"}), 3, tmp_path)
     change = _smap(smooth) - _smap(first)
     assert np.abs(change).max() > 0.001
     assert abs(change.mean()) < 0.01
