@@ -83,11 +83,11 @@ class ComparisonProduct:
         granules = [one for one in self.granules if _shares(one, month.period)]
         self._check_unique(granules)
         layers = (
-            layer
+            (granule, layer)
             for granule in granules
             for layer in daily_layers(granule, self.spec, month.period, area)
         )
-        mean, days, geobox = self._mean(layers, month, granules)
+        mean, days, geobox = self._mean(layers, month)
         self._check_plausible(mean, granules)
         enough = days >= self.spec.min_days
         if not enough.any():
@@ -103,16 +103,16 @@ class ComparisonProduct:
         )
 
     def _mean(
-        self, layers: Iterator[Field], month: Month, granules: list[Granule]
+        self, layers: Iterator[tuple[Granule, Field]], month: Month
     ) -> tuple[Floats, Counts, GeoBox]:
         total: Floats | None = None
-        for layer in layers:
+        for granule, layer in layers:
             if total is None:
                 geobox, total = layer.geobox, np.zeros(layer.values.shape)
                 days = np.zeros(layer.values.shape, np.int32)
             if layer.geobox != geobox:
                 raise GranuleError(
-                    granules[-1].path, f"its grid is {layer.geobox}", f"{geobox}, as the first has"
+                    granule.path, f"its grid is {layer.geobox}", f"{geobox}, as the first has"
                 )
             total += np.where(layer.weight > 0, layer.values, 0)
             days += layer.weight > 0

@@ -66,7 +66,7 @@ def utc_times(times: Labels, zones: Labels, complain: Complain) -> Times:
                 f"time {shown(times.at(row))} and tz {shown(zones.at(row))}: {wrong} a zone",
                 TIMES,
             )
-    utc = local[times.codes]
+    utc = np.take(local, times.codes)
     offsets = np.nan_to_num(own)[times.codes].astype("timedelta64[s]")
     utc -= offsets
     for position, place in enumerate(places):

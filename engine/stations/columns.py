@@ -70,8 +70,9 @@ def split_columns(lines: bytes, names: Sequence[str], separator: str) -> list[La
 
 def _labels(column: pd.Series) -> Labels:
     """Return a column without its first row, whose text, if no other row has it, is unused."""
+    categories = column.cat.categories.tolist()
     codes = column.cat.codes.to_numpy(np.intp)[1:]
-    used = np.flatnonzero(np.bincount(codes, minlength=len(column.cat.categories)))
-    position = np.zeros(len(column.cat.categories), np.intp)
+    used = np.flatnonzero(np.bincount(codes, minlength=len(categories)))
+    position = np.zeros(len(categories), np.intp)
     position[used] = np.arange(used.size)
-    return Labels(position[codes], tuple(str(column.cat.categories[int(code)]) for code in used))
+    return Labels.numbered(position[codes], [str(categories[code]) for code in used])

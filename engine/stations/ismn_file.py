@@ -140,7 +140,7 @@ def read_series(text: IsmnText) -> StationSeries:
     complain = partial(_complaint, text)
     columns = _columns(text)
     value, flags, originals = columns[-3:]
-    _check_full(columns, complain)
+    _check_full(text, columns, complain)
     times = _times(columns, spec, complain)
     values = numbers(value, "value", complain, missing=("nan",))
     values[values == spec.fill] = np.nan
@@ -224,9 +224,15 @@ def _excess(text: IsmnText, width: int) -> tuple[str, str]:
     )
 
 
-def _check_full(columns: list[Labels], complain: Complain) -> None:
-    """Refuse lines that end before their flag; the provider's flag may be missing."""
-    flag = columns[-2]
+def _check_full(text: IsmnText, columns: list[Labels], complain: Complain) -> None:
+    """Refuse lines that end before their flag; the provider's flag may be missing.
+
+    In a last line without line end it may not: then the ISMN's flag may have been cut off too.
+    """
+    flag, original = columns[-2:]
+    last = len(original) - 1
+    if not original.at(last) and not text.rows.endswith((b"\n", b" ")):
+        raise complain(last, "the last line is cut off", _LINES)
     if "" in flag.texts:
         row = flag.first_row(flag.texts.index(""))
         line = " ".join(column.at(row) for column in columns).strip()
@@ -284,9 +290,10 @@ def _check_units(text: IsmnText, values: np.ndarray) -> None:
         return
     middle = float(np.median(valid))
     if not low <= middle <= high:
-        percent = "; they look like percent" if text.name.variable.units == "m3 m-3" else ""
+        moisture = text.name.variable.units == "m3 m-3"
+        percent = "; the values look like percent" if moisture and middle > high else ""
         raise GranuleError(
             text.path,
-            f"{text.name.variable.name}: half of the values exceed {middle:g}{percent}",
+            f"{text.name.variable.name} has the median {middle:g}{percent}",
             f"values in {text.name.variable.units}",
         )

@@ -49,15 +49,15 @@ def numbers(
     ndarray (rows,)
     """
     read = np.full(len(column.texts), np.nan)
-    for position, text in enumerate(column.texts):
-        if text.strip().lower() in missing:
+    for position, text in enumerate(map(str.strip, column.texts)):
+        if text.lower() in missing:
             continue
-        if _NUMBER.fullmatch(text.strip()) is None:
-            comma = _DECIMAL_COMMA.fullmatch(text.strip()) is not None
+        if _NUMBER.fullmatch(text) is None:
+            comma = _DECIMAL_COMMA.fullmatch(text) is not None
             allowed = "a number with a decimal point" if comma else "a number"
             raise complain(column.first_row(position), f"{field} is {shown(text)}", allowed)
         read[position] = float(text)
-    return read[column.codes]
+    return np.take(read, column.codes)
 
 
 def time_order(

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.errors import GranuleError
 from engine.stations.rows import time_order
-from engine.stations.series import Labels, StationSeries
+from engine.stations.series import Labels, StationSeries, layer_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,10 +44,7 @@ class Wanted:
 
     def takes_layer(self, depth_from: float, depth_to: float) -> bool:
         """Tell whether a sensor's layer is wanted."""
-        if self.layer is None:
-            return True
-        top, bottom = self.layer
-        return round(depth_from, 2) >= top and round(depth_to, 2) <= bottom
+        return self.layer is None or layer_within((depth_from, depth_to), self.layer)
 
     def cut(self, series: StationSeries) -> StationSeries | None:
         """Return the wanted rows of a series, None where there is none."""

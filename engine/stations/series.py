@@ -32,8 +32,8 @@ UNCHECKED = "U"
 class Labels:
     """A column of texts of which few differ: each text once, and a number for every row."""
 
-    codes: NDArray[np.intp]
-    """``(rows,)`` positions in ``texts``."""
+    codes: NDArray[np.integer]
+    """``(rows,)`` positions in ``texts``, in as few bytes as will do."""
     texts: tuple[str, ...]
     """The distinct texts."""
 
@@ -45,12 +45,18 @@ class Labels:
         {'G': 2, 'U': 1}
         """
         codes, distinct = pd.factorize(np.asarray([*texts], dtype=object))
-        return cls(codes, tuple(distinct))
+        return cls.numbered(codes, distinct)
+
+    @classmethod
+    def numbered(cls, codes: NDArray[np.integer], texts: Iterable[str]) -> Self:
+        """Make a column of positions in distinct texts."""
+        distinct = tuple(texts)
+        return cls(codes.astype(np.min_scalar_type(max(1, len(distinct)))), distinct)
 
     @classmethod
     def constant(cls, text: str, rows: int) -> Self:
         """Return a column that says the same everywhere."""
-        return cls(np.zeros(rows, np.intp), (text,))
+        return cls(np.zeros(rows, np.uint8), (text,))
 
     def __len__(self) -> int:
         return self.codes.size
@@ -80,7 +86,7 @@ class Labels:
 
     def expanded(self) -> NDArray[np.str_]:
         """Return the text of every row."""
-        return np.asarray(self.texts, dtype=np.str_)[self.codes]
+        return np.take(np.asarray(self.texts, dtype=np.str_), self.codes)
 
     def renamed(self, names: dict[str, str]) -> Labels:
         """Write some texts differently."""
@@ -181,7 +187,7 @@ class StationSeries:
 
         A sensor at 2 inches (0.0508 m) counts as one at 0.05 m.
         """
-        return round(self.depth_from, 2) >= top and round(self.depth_to, 2) <= bottom
+        return layer_within((self.depth_from, self.depth_to), (top, bottom))
 
     def during(self, period: Period) -> StationSeries:
         """Return the rows within a period."""
@@ -197,6 +203,15 @@ class StationSeries:
             flags=self.flags[rows],
             original_flags=self.original_flags[rows],
         )
+
+
+def layer_within(layer: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Tell whether a layer lies within another, to the nearest centimetre; depths in m.
+
+    >>> layer_within((0.0508, 0.0508), (0.0, 0.05))
+    True
+    """
+    return round(layer[0], 2) >= other[0] and round(layer[1], 2) <= other[1]
 
 
 def _check_within(field: str, value: float, limit: float) -> None:

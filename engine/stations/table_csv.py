@@ -37,11 +37,13 @@ def csv_table(path: Path, data: bytes) -> Table:
     separator = ";" if header.count(";") > header.count(",") else ","
     names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
     check_columns(path, names)
-    _check_quotes(path, rest)
+    if not _looks_even(rest, separator, len(names)):
+        _check_lines(path, rest, separator, len(names))
     try:
         columns = split_columns(rest, names, separator)
     except RaggedError as error:
-        raise GranuleError(path, *_excess(rest, separator, len(names))) from error
+        _check_lines(path, rest, separator, len(names))
+        raise GranuleError(path, "its lines cannot be told apart", KIND) from error
     return _without_empty_lines(path, dict(zip(names, columns, strict=True)))
 
 
@@ -66,25 +68,30 @@ def _stripped(column: Labels, rows: np.ndarray) -> Labels:
     texts = Labels.of(kept.texts[k].strip() for k in used)
     position = np.zeros(len(kept.texts), np.intp)
     position[used] = texts.codes
-    return Labels(position[kept.codes], texts.texts)
+    return Labels.numbered(position[kept.codes], texts.texts)
 
 
-def _check_quotes(path: Path, lines: bytes) -> None:
-    """Refuse a quotation mark that is never closed: it would swallow the lines below it."""
-    if b'"' not in lines:
-        return
-    for number, line in enumerate(lines.split(b"\n"), 2):
-        if line.count(b'"') % 2:
+def _looks_even(lines: bytes, separator: str, width: int) -> bool:
+    """Tell, by counting alone, whether every line seems to have all its fields."""
+    count = lines.count(b"\n") + (not lines.endswith(b"\n"))
+    return b'"' not in lines and lines.count(separator.encode()) == count * (width - 1)
+
+
+def _check_lines(path: Path, lines: bytes, separator: str, width: int) -> None:
+    """Refuse the first line with too few or too many fields, or with a quote left open.
+
+    A quotation mark that is never closed would swallow the lines below it; a line that is cut
+    off would lose its flag.
+    """
+    for number, line in enumerate(lines.decode("utf-8").split("\n"), 2):
+        if line.count('"') % 2:
             raise GranuleError(
                 path, f"line {number} has a double quote that is not closed", "quotes in pairs"
             )
-
-
-def _excess(lines: bytes, separator: str, width: int) -> tuple[str, str]:
-    """Find the line with too many fields."""
-    rows = csv.reader(lines.decode("utf-8").split("\n"), delimiter=separator)
-    number, row = next(
-        ((number, row) for number, row in enumerate(rows, 2) if len(row) > width), (2, [""])
-    )
-    allowed = f"{width} fields, separated by {separator!r}, with decimal points"
-    return f"line {number} has {len(row)} fields, {shown(separator.join(row))}", allowed
+        fields = next(csv.reader([line], delimiter=separator), [])
+        if line.strip() and len(fields) != width:
+            raise GranuleError(
+                path,
+                f"line {number} has {len(fields)} fields, {shown(line)}",
+                f"{width} fields, separated by {separator!r}, with decimal points",
+            )

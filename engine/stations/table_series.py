@@ -162,7 +162,7 @@ def _sensor_rows(readings: _Readings, rows: Rows) -> Iterator[Rows]:
         yield rows[members]
 
 
-def _groups(keys: Sequence[Rows]) -> Iterator[Rows]:
+def _groups(keys: Sequence[NDArray[np.integer]]) -> Iterator[Rows]:
     """Yield the rows of each combination of keys, in order of first appearance."""
     combined = np.zeros(keys[0].size, np.int64)
     for key in keys:

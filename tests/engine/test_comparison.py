@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from affine import Affine
 from engine.comparison import ComparisonProduct, ComparisonSpec, load_comparisons
 from engine.errors import GranuleError, InputError, MissingDataError
 from engine.grids import BBox, coarse_window, fine_of, lonlat
-from engine.months import Month
+from engine.months import Month, Period
 from engine.regrid import area_weights
 
 if TYPE_CHECKING:
@@ -309,3 +310,56 @@ def test_days_that_two_files_hold_are_refused(tmp_path: Path) -> None:
     year_file(tmp_path, name="SMCI_9km_2019_10cm.nc4")
     with pytest.raises(GranuleError, match="same days as SMCI_9km_2019_10cm"):
         product(tmp_path).month(JULY, AREA)
+
+
+@pytest.mark.parametrize(
+    ("name", "period"),
+    [
+        ("SSM-China_2019.nc", (date(2019, 1, 1), date(2020, 1, 1))),
+        ("SSM_China_201907.nc4", None),
+        ("SSM_20190731.tif", (date(2019, 7, 31), date(2019, 8, 1))),
+        ("ssm-china-2019-07-31-1km.nc", (date(2019, 7, 31), date(2019, 8, 1))),
+        ("SSM_2019212.tif", (date(2019, 7, 31), date(2019, 8, 1))),
+        ("SSM_2019366.tif", None),
+        ("SSM_20190231.tif", None),
+        ("SMCI_1km_2018_10cm.nc", None),
+        ("SMAP_L4_SM_gph_20190731T013000_Vv7031_001.h5", None),
+    ],
+)
+def test_names_announce_days(tmp_path: Path, name: str, period: tuple[date, date] | None) -> None:
+    """Years, dates and days of year are told apart; dates that never were announce nothing."""
+    (tmp_path / name).write_bytes(b"")
+    found = [granule.period for granule in product(tmp_path, "SSM-China").granules]
+    assert found == ([Period(*period)] if period else [])
+
+
+def test_a_month_may_be_a_file(tmp_path: Path) -> None:
+    """The month in the name bounds the days that the file may hold."""
+    spec = own_spec(
+        file_pattern=r"m(?P<year>\d{4})-(?P<month>\d{2})\.(?:nc|tif)",
+        variable={"source": ["SMCI"], "scale": 0.001, "fill": [FILL]},
+    )
+    july = moisture(365)[JULY_DAYS]
+    stored(july, units="days since 2019-07-01").to_netcdf(
+        tmp_path / "m2019-07.nc", engine="h5netcdf"
+    )
+    found = ComparisonProduct(tmp_path, spec)
+    assert found.months == (JULY,)
+    field = found.month(JULY, AREA).field
+    np.testing.assert_allclose(field.values, truth_on(field.geobox, JULY_DAYS), atol=6e-4)
+    (tmp_path / "m2019-08.tif").write_bytes(b"")
+    with pytest.raises(GranuleError, match="a raster for each day"):
+        ComparisonProduct(tmp_path, spec).month(Month(2019, 8), AREA)
+
+
+def test_files_of_one_month_share_their_grid(tmp_path: Path) -> None:
+    """A day on another grid is refused, not averaged in."""
+    lat, lon = cells()
+    for day, shift in ((182, 0.0), (183, 0.01), (184, 0.0)):
+        coords = {"lat": lat, "lon": lon + shift}
+        numbers = np.full((lat.size, lon.size), 20, np.uint8)
+        xr.DataArray(numbers, dims=("lat", "lon"), coords=coords, name="sm").to_netcdf(
+            tmp_path / f"own_2019{day}.nc", engine="h5netcdf"
+        )
+    with pytest.raises(GranuleError, match=r"own_2019183\.nc: its grid is"):
+        ComparisonProduct(tmp_path, own_spec()).month(JULY, AREA)

@@ -64,7 +64,7 @@ def test_any_line_end_and_either_format_gives_the_same(
 def test_a_mixture_of_line_ends_loses_no_row(tmp_path: Path) -> None:
     r"""The header may end in ``\n\r`` and the rows in ``\r\n``, as in real files."""
     path = write(tmp_path, [HEADER])
-    text = f"{HEADER}\n\r{ROWS[0]}\r\r\n{ROWS[1]}\r\n{ROWS[2]}\n{ROWS[3]}"
+    text = f"{HEADER}\n\r{ROWS[0]}\r\r\n{ROWS[1]}\r\n{ROWS[2]}\n{ROWS[3]}\r"
     (path / "NET" / "Here" / NAME).write_bytes(text.encode())
     (series,) = read_ismn(path)
     assert len(series) == 4
@@ -185,3 +185,23 @@ def test_labels_behave_like_their_texts() -> None:
     renamed = labels.renamed({"": "U"})
     assert renamed.expanded().tolist() == ["G", "U", "G", "U"]
     assert renamed[1:].counts() == {"U": 2, "G": 1}
+
+
+@pytest.mark.parametrize("lines", [[HEADER, *ROWS[:2]], CEOP[:2]], ids=["header", "ceop"])
+def test_a_file_cut_off_anywhere_is_refused_or_is_whole_up_to_there(
+    tmp_path: Path, lines: list[str]
+) -> None:
+    """Whatever byte a file ends at, no value or flag is read that is not in the whole file."""
+    path = write(tmp_path, lines, end="\r\n") / "NET" / "Here" / NAME
+    whole = path.read_bytes()
+    (full,) = read_ismn(tmp_path)
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        try:
+            (part,) = read_ismn(tmp_path)
+        except GranuleError as error:
+            assert NAME in str(error)  # noqa: PT017
+        else:
+            rows = len(part)
+            np.testing.assert_array_equal(part.values, full.values[:rows])
+            np.testing.assert_array_equal(part.flags.expanded(), full.flags.expanded()[:rows])
