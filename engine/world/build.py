@@ -16,10 +16,13 @@ from engine.progress import silent
 from engine.world.domain import Domain
 from engine.world.land import make_land
 from engine.world.observing import observe
+from engine.world.operators.comparison import known_errors
 from engine.world.operators.elevation import elevation_tiles
 from engine.world.operators.soil import soil_maps
+from engine.world.operators.stations import StationRecord
 from engine.world.operators.truth import TrueMonth
 from engine.world.presets import Preset, load_preset
+from engine.world.writers.comparison import ComparisonWriter
 from engine.world.writers.esif import UNITS as SIF_UNITS
 from engine.world.writers.esif import write_esif
 from engine.world.writers.geotiff import (
@@ -28,8 +31,10 @@ from engine.world.writers.geotiff import (
     write_soilgrids,
     write_srtm,
 )
-from engine.world.writers.modis_hdf4 import packed_products, write_modis
+from engine.world.writers.modis_hdf4 import packed_products
+from engine.world.writers.process import ModisProcess
 from engine.world.writers.smap_hdf5 import SmapWriter
+from engine.world.writers.stations import write_faults, write_stations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,9 +46,9 @@ if TYPE_CHECKING:
     from engine.progress import Progress
     from engine.world.operators.observation import Observation
 
-    type _Writer = Callable[[Observation, Path], Path]
+    type _Writer = Callable[[Observation, Path], object]
 
-_VERSION = 3
+_VERSION = 4
 """Raise it when the same preset and seed would give other numbers."""
 _PARTS = ("truth", "regions", "archive")
 _MARKER = "world.json"
@@ -67,8 +72,21 @@ class World:
         return self.root / "archive"
 
     @property
+    def comparison(self) -> Path:
+        """Other maps of soil moisture, a folder for each product."""
+        return self.archive / "comparison"
+
+    @property
+    def stations(self) -> Path:
+        """What stations in the ground sent: the folder ``ismn`` and the table ``stations.csv``."""
+        return self.archive / "stations"
+
+    @property
     def truth(self) -> Path:
-        """Monthly 1 km truth: ``soil_moisture_YYYY-MM.tif`` and ``sif_YYYY-MM.tif``."""
+        """Monthly 1 km truth: ``soil_moisture_YYYY-MM.tif`` and ``sif_YYYY-MM.tif``.
+
+        And the faults of the stations, ``stations.csv``.
+        """
         return self.root / "truth"
 
     @property
@@ -194,21 +212,31 @@ def _write_world(world: World, progress: Progress) -> None:
     soil = soil_maps(world.preset, domain, land, world.seed)
     for name, fraction in soil.fractions.items():
         write_soilgrids(world.archive / "SoilGrids", name, fraction, soil.geobox, mark)
-    writers = _granule_writers(world.preset, mark)
-    for seen in observe(world.preset, domain, land, world.seed):
-        if isinstance(seen, TrueMonth):
-            _write_truth(world, seen, domain.area, mark)
-            done = world.months.index(seen.month) + 1
-            progress(done / len(world.months), f"observed {seen.month}")
-        else:
-            writers[seen.product](seen, world.archive / seen.product)
+    records = []
+    with ModisProcess(mark) as modis, ComparisonWriter(mark) as others:
+        writers = _granule_writers(world.preset, mark, modis, others)
+        for seen in observe(world.preset, domain, land, world.seed):
+            if isinstance(seen, TrueMonth):
+                _write_truth(world, seen, domain.area, mark)
+                done = world.months.index(seen.month) + 1
+                progress(done / len(world.months), f"observed {seen.month}")
+            elif isinstance(seen, StationRecord):
+                records.append(seen)
+            else:
+                writers[seen.product](seen, _folder(world, seen.product))
+    if records:
+        write_stations(records, world.stations, mark)
+        write_faults([record.site for record in records], world.truth / "stations.csv")
 
 
-def _granule_writers(preset: Preset, mark: str) -> Mapping[str, _Writer]:
+def _folder(world: World, product: str) -> Path:
+    return (world.comparison if product in known_errors() else world.archive) / product
+
+
+def _granule_writers(
+    preset: Preset, mark: str, modis: ModisProcess, others: ComparisonWriter
+) -> Mapping[str, _Writer]:
     """Return how a product's observations are filed, by product."""
-
-    def modis(seen: Observation, folder: Path) -> Path:
-        return write_modis(seen, folder, mark)
 
     def esif(seen: Observation, folder: Path) -> Path:
         return write_esif(seen, folder, mark, preset.sif_format)
@@ -218,7 +246,8 @@ def _granule_writers(preset: Preset, mark: str) -> Mapping[str, _Writer]:
 
     return {
         "SPL4SMGP": SmapWriter(mark).write,
-        **dict.fromkeys(packed_products(), modis),
+        **dict.fromkeys(packed_products(), modis.write),
+        **dict.fromkeys(known_errors(), others.write),
         "eSIF": esif,
         "CHIRPS": chirps,
     }

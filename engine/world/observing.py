@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.world.operators.comparison import ComparisonMap, known_errors
 from engine.world.operators.evaporation import Evapotranspiration
 from engine.world.operators.fluorescence import Fluorescence
 from engine.world.operators.land_cover import LandCover
@@ -13,6 +14,7 @@ from engine.world.operators.rain_error import RainError
 from engine.world.operators.reflectance import Reflectance
 from engine.world.operators.sampling import SinusoidalSampler
 from engine.world.operators.smap import Smap
+from engine.world.operators.stations import Stations
 from engine.world.operators.temperature import Temperature
 from engine.world.operators.truth import MonthlyTruth
 from engine.world.simulation import simulate
@@ -23,13 +25,14 @@ if TYPE_CHECKING:
     from engine.world.domain import Domain
     from engine.world.land import Land
     from engine.world.operators.observation import Instrument, Observation
+    from engine.world.operators.stations import StationRecord
     from engine.world.operators.truth import TrueMonth
     from engine.world.presets import Preset
 
 
 def observe(
     preset: Preset, domain: Domain, land: Land, seed: int
-) -> Iterator[Observation | TrueMonth]:
+) -> Iterator[Observation | TrueMonth | StationRecord]:
     """Simulate a world and yield what there is to see of it, in the order it becomes known.
 
     Parameters
@@ -43,8 +46,8 @@ def observe(
 
     Yields
     ------
-    Observation or TrueMonth
-        Every granule's content, and the truth of every month.
+    Observation, TrueMonth or StationRecord
+        Every granule's content, the truth of every month, and at the end what each station sent.
     """
     samplers = SinusoidalSampler.all_of(2400, domain)
     rain_error = RainError(domain, preset.shared_rain_error, seed)
@@ -59,8 +62,10 @@ def observe(
         Fluorescence(preset, domain, seed),
         Precipitation(preset, domain, rain_error, seed),
     )
-    truth = MonthlyTruth(preset, domain)
+    others = [ComparisonMap(name, preset, domain, seed) for name in known_errors()]
+    truth, stations = MonthlyTruth(preset, domain), Stations(preset, domain, land, seed)
     for day in simulate(preset, domain, land, seed):
-        for instrument in instruments:
+        for instrument in (*instruments, *others):
             yield from instrument.see(day)
         yield from truth.see(day)
+        yield from stations.see(day)

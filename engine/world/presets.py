@@ -35,6 +35,8 @@ class Preset(BaseModel):
     """First month, YYYY-MM."""
     last: str
     """Last month, YYYY-MM."""
+    stations: int = Field(default=12, ge=0)
+    """Stations in the ground."""
     spin_up_days: int = Field(default=240, ge=30)
     """Days simulated before the first month."""
     smap_errors: Literal["realistic", "good", "coarse"] = "realistic"
@@ -63,7 +65,7 @@ def preset_names() -> tuple[str, ...]:
     """Return the names of the presets that ship.
 
     >>> preset_names()
-    ('small', 'tiny')
+    ('henan', 'small', 'tiny')
     """
     files = resources.files("engine.world").joinpath("presets").iterdir()
     return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
