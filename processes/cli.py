@@ -105,6 +105,40 @@ def run(
 
 
 @app.command()
+def inventory(
+    *,
+    data: _Data = None,
+    archive: _Archive = None,
+    region: Annotated[
+        str | None,
+        typer.Option(help="Region by name, or its file .yaml.", show_default="henan"),
+    ] = None,
+    datetime: Annotated[
+        str | None,
+        typer.Option(help="YYYY-MM/YYYY-MM, open ends as ..", show_default="all of the archive"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="PNG to write.")] = None,
+) -> None:
+    """Tell what an archive holds of what a region's maps need, and which maps can be made."""
+    with _one_line_errors():
+        settings = Settings.load(data=data, archive=archive, region=region)
+        configure_logging("WARNING")
+        from processes.inventory import document, table, take  # noqa: PLC0415
+
+        taken = take(settings, datetime)
+        if picture is not None:
+            from engine.inventory_picture import draw_inventory  # noqa: PLC0415
+
+            draw_inventory(taken, picture)
+        if as_json:
+            typer.echo(json.dumps(document(taken), indent=2, ensure_ascii=False))
+        else:
+            console = Console()
+            console.print(table(taken, console.width))
+
+
+@app.command()
 def world(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     preset: Annotated[str, typer.Option(help="Size of the world: tiny or small.")] = "small",
