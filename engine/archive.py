@@ -43,6 +43,9 @@ _log = logging.getLogger(__name__)
 NOTICE = "SYNTHETIC.txt"
 """A file of this name at the root says that the whole archive is made up."""
 
+SOIL_MOISTURE = "soil_moisture"
+"""Our name of what coarse products are there for."""
+
 MIN_SHARE = 0.9
 """Least share of a month's files, and of a cell's valid values among them."""
 
@@ -217,7 +220,31 @@ def soil_moisture_months(archive: Archive, source: str | CoarseField) -> tuple[M
     return tuple(sorted({Month.of(day) for day in days}))
 
 
-def _product_month(archive: Archive, coarse: GeoBox, month: Month, product: str) -> CoarseMonth:
+def coarse_variable_month(
+    archive: Archive, coarse: GeoBox, month: Month, product: str, variable: str
+) -> CoarseMonth:
+    """Average another variable of a coarse product in the same way.
+
+    Parameters
+    ----------
+    archive, coarse, month
+        As in :func:`soil_moisture_month`.
+    product
+        Such as ``SPL4SMGP``.
+    variable
+        Our name of the variable.
+
+    Raises
+    ------
+    MissingDataError
+        As in :func:`soil_moisture_month`.
+    """
+    return _product_month(archive, coarse, month, product, variable)
+
+
+def _product_month(
+    archive: Archive, coarse: GeoBox, month: Month, product: str, variable: str = SOIL_MOISTURE
+) -> CoarseMonth:
     spec = spec_of(product)
     granules = archive.granules(product, month.period)
     _warn_of_mixture(granules, month)
@@ -228,7 +255,7 @@ def _product_month(archive: Archive, coarse: GeoBox, month: Month, product: str)
             product, str(month), f"at least {needed} of {expected} files, {len(granules)} are there"
         )
     used: list[Granule] = []
-    statistics = _statistics(_layers(granules, coarse, used), tuple(coarse.shape))
+    statistics = _statistics(_layers(granules, coarse, variable, used), tuple(coarse.shape))
     if len(used) < needed:
         raise MissingDataError(
             product,
@@ -239,10 +266,12 @@ def _product_month(archive: Archive, coarse: GeoBox, month: Month, product: str)
     return _coarse_month(statistics, used, month)
 
 
-def _layers(granules: Sequence[Granule], coarse: GeoBox, used: list[Granule]) -> Iterator[Floats]:
+def _layers(
+    granules: Sequence[Granule], coarse: GeoBox, variable: str, used: list[Granule]
+) -> Iterator[Floats]:
     """Yield each granule's layer on the wanted cells, and note those that touch them."""
     for granule in granules:
-        field = decode(granule, coarse, ("soil_moisture",)).get("soil_moisture")
+        field = decode(granule, coarse, (variable,)).get(variable)
         if field is not None:
             used.append(granule)
             yield _placed(field, coarse)

@@ -1,8 +1,8 @@
 """Cloud-optimised GeoTIFFs: what a map is on disk.
 
 One band of physical float32, -9999 where missing, tiles of 512, averaged overviews, DEFLATE with
-the floating-point predictor, which every GDAL since 2.x reads. The same values and tags give the
-same bytes, so a checksum tells whether a map is new.
+the floating-point predictor, which every GDAL since 2.x reads; bits are uint16, 65535 where
+missing. The same values and tags give the same bytes, so a checksum tells whether a map is new.
 """
 
 from __future__ import annotations
@@ -30,18 +30,32 @@ if TYPE_CHECKING:
 NODATA = -9999.0
 """Stands for a missing value on disk."""
 
+NO_BITS = 65535
+"""Stands for missing bits on disk."""
+
 _PROFILE = {
     "driver": "COG",
     "count": 1,
-    "dtype": "float32",
-    "nodata": NODATA,
     "compress": "DEFLATE",
-    "predictor": "FLOATING_POINT",
     "level": 6,
     "blocksize": 512,
+    "bigtiff": "IF_SAFER",
+}
+
+_AMOUNTS = {
+    "dtype": "float32",
+    "nodata": NODATA,
+    "predictor": "FLOATING_POINT",
     "overview_resampling": "AVERAGE",
     "statistics": "YES",
-    "bigtiff": "IF_SAFER",
+}
+
+# The mean of two sets of bits is no set of bits.
+_BITS = {
+    "dtype": "uint16",
+    "nodata": NO_BITS,
+    "predictor": "STANDARD",
+    "overview_resampling": "NEAREST",
 }
 
 
@@ -100,9 +114,18 @@ def geobox_of(data: xr.DataArray | xr.Dataset) -> GeoBox:
     return GeoBox((y.size, x.size), affine, mapping.get("crs_wkt", EASE2_CRS))
 
 
+def nodata_of(dtype: str) -> float:
+    """Return what stands for a missing value on disk.
+
+    >>> nodata_of("float32"), nodata_of("uint16")
+    (-9999.0, 65535.0)
+    """
+    return NODATA if dtype == "float32" else float(NO_BITS)
+
+
 def write_cog(
     path: Path,
-    values: xr.DataArray | NDArray[np.floating],
+    values: xr.DataArray | NDArray[np.floating] | NDArray[np.uint16],
     *,
     geobox: GeoBox | None = None,
     name: str,
@@ -117,7 +140,8 @@ def write_cog(
     path
         Where to write it; an existing file is replaced.
     values
-        ``(y, x)`` in ``units``; anything not finite becomes -9999.
+        ``(y, x)`` in ``units``; anything not finite becomes -9999. Bits as uint16 are written as
+        they stand.
     geobox
         The grid; by default the one that the array's coordinates describe.
     name
@@ -135,13 +159,15 @@ def write_cog(
         Where values and grid differ in shape.
     """
     grid = geobox_of(values) if geobox is None and isinstance(values, xr.DataArray) else geobox
-    array = np.asarray(values, dtype=np.float32)
+    bits = values.dtype == np.uint16
+    array = np.asarray(values, dtype=np.uint16 if bits else np.float32)
     if grid is None or array.shape != tuple(grid.shape):
         raise GridMismatchError(name, None if grid is None else tuple(grid.shape), array.shape)
-    filled = np.where(np.isfinite(array), array, np.float32(NODATA))
+    filled = array if bits else np.where(np.isfinite(array), array, np.float32(NODATA))
     height, width = array.shape
     where = {"width": width, "height": height, "transform": grid.affine, "crs": str(grid.crs)}
-    with atomic_path(path) as temporary, rasterio.open(temporary, "w", **_PROFILE, **where) as cog:
+    profile = _PROFILE | (_BITS if bits else _AMOUNTS) | where
+    with atomic_path(path) as temporary, rasterio.open(temporary, "w", **profile) as cog:
         cog.write(filled, 1)
         cog.set_band_description(1, name)
         cog.set_band_unit(1, units)

@@ -19,11 +19,12 @@ from engine.feature_cache import FeatureCache, digest
 from engine.grids import block_mean, coarse_of
 from engine.models.candidates import candidate
 from engine.models.card import CardTarget
-from engine.models.table import Table, Variable, joined
+from engine.models.table import MAX_MISSING, Table, Variable, joined
 from engine.models.training import Task, card_region, train
 from engine.progress import silent, span
 from engine.provenance import SIF, fingerprint, map_granules, soil_moisture_granules
-from engine.residual import conserve, half_residual
+from engine.quality import QUALITY, quality_layer, training_rules
+from engine.residual import DRIEST, WETTEST, conserve, half_residual
 from engine.sif import reconstruct_sif
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def downscale_month(
     -------
     Dataset (y, x), float32, m3 m-3
         ``soil_moisture``, ``soil_moisture_raw`` and ``soil_moisture_conserving``; NaN where
-        missing.
+        missing. Beside them ``quality``, uint16, see :mod:`engine.quality`.
 
     Raises
     ------
@@ -208,11 +209,14 @@ def downscale_month(
     features = month_features(store, month, model.card.feature_names, sif_model)
     raw = model.predictor(threads=threads).map(features)
     layers = _layers(raw.to_numpy().astype(np.float64), coarse, analysis)
+    others = [name for name in model.card.feature_names if name != SIF]
+    quality = quality_layer(store, month, others, _clipped(layers["soil_moisture"]))
     return xr.Dataset(
         {
             name: raw.copy(data=values).assign_attrs(units=UNITS, long_name=_TITLES[name])
             for name, values in layers.items()
-        },
+        }
+        | {QUALITY: quality},
         attrs=features.attrs | {"month": str(month), "model": model.card.id, "analysis": analysis},
     )
 
@@ -250,6 +254,11 @@ def coarse_soil_moisture(store: FeatureStore, month: Month) -> xr.DataArray:
     return FeatureCache(store.folder).get(f"coarse-{month}", key, read)[TARGET.name]
 
 
+def _clipped(values: FloatArray) -> NDArray[np.bool_]:
+    """Tell where a map lies on the border of its physical range, or beyond."""
+    return np.asarray((values <= np.float32(DRIEST)) | (values >= np.float32(WETTEST)))
+
+
 def _layers(raw: FloatArray, coarse: FloatArray, analysis: Analysis) -> dict[str, FloatArray]:
     conserving = conserve(raw, coarse)
     chosen: dict[Analysis, Callable[[], FloatArray]] = {
@@ -273,7 +282,7 @@ def _table(task: Task, store: FeatureStore, month: Month, sif_model: TrainedMode
     means = np.stack([block_mean(features[name].to_numpy(), MIN_VALID).ravel() for name in names])
     grid = coarse_of(store.area)
     rows, columns = (index.ravel() + 0.5 for index in np.indices(tuple(grid.shape)))
-    return Table.of(
+    table = Table.of(
         features=task.features,
         target=TARGET,
         values=means.T,
@@ -282,6 +291,17 @@ def _table(task: Task, store: FeatureStore, month: Month, sif_model: TrainedMode
         y=grid.affine.f + grid.affine.e * rows,
         time=np.full(coarse.size, str(month)),
     )
+    passed = {
+        rule: kept.ravel()
+        for rule, kept in training_rules(store, month, _predictable(features)).items()
+    }
+    return table.screened(passed)
+
+
+def _predictable(features: xr.Dataset) -> NDArray[np.bool_]:
+    """Tell where there are features enough for a prediction."""
+    present = sum(np.isfinite(one.to_numpy()).astype(np.float32) for one in features.values())
+    return np.asarray(present >= (1 - MAX_MISSING) * len(features.data_vars))
 
 
 def _check_names(store: FeatureStore, names: Sequence[str], sif_model: TrainedModel | None) -> None:

@@ -24,6 +24,7 @@ from engine.models.table import Table, Variable, joined
 from engine.models.training import Task, card_region, train
 from engine.progress import silent, span
 from engine.provenance import SIF, fingerprint, sif_granules
+from engine.quality import QUALITY, quality_layer
 from engine.residual import fade_out
 
 if TYPE_CHECKING:
@@ -160,6 +161,24 @@ def reconstruct_sif(model: TrainedModel, store: FeatureStore, month: Month) -> x
     cache = FeatureCache(store.folder)
     made = cache.get(f"{SIF}-{month}", key, lambda: _reconstructed(model, store, month))
     return made.assign_attrs(month=str(month), region=store.region.name, model=model.card.id)
+
+
+def sif_month(model: TrainedModel, store: FeatureStore, month: Month) -> xr.Dataset:
+    """Return a month of SIF with its quality, as it is published.
+
+    Parameters
+    ----------
+    model, store, month
+        As in :func:`reconstruct_sif`.
+
+    Returns
+    -------
+    Dataset (y, x)
+        What :func:`reconstruct_sif` returns, and ``quality``, uint16, see :mod:`engine.quality`.
+    """
+    made = reconstruct_sif(model, store, month)
+    made[QUALITY] = quality_layer(store, month, with_smap=False)
+    return made
 
 
 def _reconstructed(model: TrainedModel, store: FeatureStore, month: Month) -> xr.Dataset:

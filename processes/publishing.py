@@ -12,6 +12,7 @@ import shapely
 import xarray as xr
 
 from engine.archive import NOTICE
+from engine.cog import NO_BITS
 from engine.errors import InputError
 from engine.grids import coarse_window, fine_of, lonlat
 from stac.documents import item_key
@@ -57,11 +58,24 @@ def cut(layers: xr.Dataset, plan: Plan, month: Month) -> xr.Dataset:
     top, left = round(row), round(column)
     part = layers.isel(y=slice(top, top + wanted.shape.y), x=slice(left, left + wanted.shape.x))
     if plan.polygon is not None:
-        part = part.where(_inside(plan, wanted))
-    if not any(np.isfinite(part[name].to_numpy()).any() for name in part.data_vars):
+        part = _masked(part, _inside(plan, wanted))
+    if not any(_has_values(layer) for layer in part.data_vars.values()):
         name = "bbox" if plan.polygon is None else "geometry"
         raise InputError(name, f"no land with data in {month}", "an area with data")
     return part
+
+
+def _masked(layers: xr.Dataset, inside: xr.DataArray) -> xr.Dataset:
+    """Return layers that are empty outside of an area."""
+    return layers.map(lambda layer: layer.where(inside, _nothing(layer)), keep_attrs=True)
+
+
+def _nothing(layer: xr.DataArray) -> float:
+    return np.nan if layer.dtype.kind == "f" else NO_BITS
+
+
+def _has_values(layer: xr.DataArray) -> bool:
+    return layer.dtype.kind == "f" and bool(np.isfinite(layer.to_numpy()).any())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

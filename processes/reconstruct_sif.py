@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.provenance import sif_granules
-from engine.sif import reconstruct_sif, sif_task, train_sif
+from engine.sif import sif_month, sif_task, train_sif
 from processes.reconstruction import Chosen, TrainingPolicy, choose_model, training_seconds
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class SifReconstruction:
         return {}
 
     def layers(self, month: Month) -> xr.Dataset:
-        """Return ``sif`` and ``sif_raw`` of a month."""
-        return reconstruct_sif(self.chosen.model, self.plan.store, month)
+        """Return ``sif``, ``sif_raw`` and ``quality`` of a month."""
+        return sif_month(self.chosen.model, self.plan.store, month)
 
     def granules(self, month: Month) -> Sequence[Granule]:
         """Return the files that a month is made of."""

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from engine.cog import NODATA, Statistics, write_cog
+from engine.cog import Statistics, nodata_of, write_cog
 from engine.colours import palette
 from engine.files import atomic_path
 from engine.quicklook import Caption, overview, thumbnail
@@ -109,8 +109,8 @@ def band_fields(name: str, layer: Layer, statistics: Statistics | None) -> Field
     band: dict[str, object] = {
         "name": name,
         "description": layer.description,
-        "data_type": "float32",
-        "nodata": int(NODATA),
+        "data_type": layer.data_type,
+        "nodata": int(nodata_of(layer.data_type)),
         "unit": layer.units,
         "raster:sampling": "area",
         "raster:spatial_resolution": 1000,
@@ -146,7 +146,8 @@ def _stage_cogs(
             long_name=layer.description,
             tags=cog_tags(made),
         )
-        bands = band_fields(name, layer, Statistics.of(values.values))
+        amounts = layer.data_type == "float32"
+        bands = band_fields(name, layer, Statistics.of(values.values) if amounts else None)
         yield _staged(
             path,
             title=layer.title,
@@ -159,7 +160,7 @@ def _stage_cogs(
 
 def _stage_pictures(folder: Path, values: xr.DataArray, made: MonthlyMap) -> Iterator[StagedAsset]:
     layer = made.product.layers[made.product.main]
-    colours = palette(layer.palette)
+    colours = palette(layer.palette or made.product.main)
     small, large = folder / "thumbnail.png", folder / "overview.png"
     low, high = colours.range
     shown = f"{layer.title} in colour, {low:g} to {high:g} {layer.units}"

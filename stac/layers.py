@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from engine.months import Month
-    from stac.products import Product
+    from stac.products import Layer, Product
 
 
 def check_layers(product: Product, month: Month, dataset: xr.Dataset) -> Mapping[str, xr.DataArray]:
@@ -30,8 +30,8 @@ def check_layers(product: Product, month: Month, dataset: xr.Dataset) -> Mapping
     month
         Named in errors.
     dataset
-        float32 ``(y, x)`` on the 1 km grid, NaN where missing, ``units`` on every variable; the
-        product's main layer and any of its others.
+        ``(y, x)`` on the 1 km grid, amounts as float32, NaN where missing, bits as uint16,
+        ``units`` on every variable; the product's main layer and any of its others.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def check_layers(product: Product, month: Month, dataset: xr.Dataset) -> Mapping
         raise InputError("dataset", f"variables {', '.join(unknown)}", ", ".join(product.layers))
     layers = {name: dataset[name] for name in product.layers if name in dataset}
     for name, layer in layers.items():
-        _check_layer(name, layer, product.layers[name].units)
+        _check_layer(name, layer, product.layers[name])
     if product.main not in layers or not np.isfinite(layers[product.main].values).any():
         raise MissingDataError(product.id, str(month), f"a value in the layer {product.main}")
     return layers
@@ -92,10 +92,10 @@ def _window(row: int, column: int, shape: Shape2d) -> GeoBox:
     return coarse[above : above + shape.y, before : before + shape.x]
 
 
-def _check_layer(name: str, layer: xr.DataArray, units: str) -> None:
-    if layer.attrs.get("units") != units:
-        raise UnitsError(name, units, layer.attrs.get("units"))
+def _check_layer(name: str, layer: xr.DataArray, wanted: Layer) -> None:
+    if layer.attrs.get("units") != wanted.units:
+        raise UnitsError(name, wanted.units, layer.attrs.get("units"))
     if layer.dims != ("y", "x"):
         raise GridMismatchError(name, "dimensions (y, x)", layer.dims)
-    if layer.dtype != np.float32:
-        raise InputError("dataset", f"{name} is {layer.dtype}", "float32")
+    if layer.dtype != np.dtype(wanted.data_type):
+        raise InputError("dataset", f"{name} is {layer.dtype}", wanted.data_type)

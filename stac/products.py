@@ -30,8 +30,10 @@ class Layer(_Data):
     """What the values are."""
     units: str
     """UDUNITS text that the dataset's variable must carry."""
-    palette: str
-    """Name of the colours in ``engine/colours.toml``."""
+    palette: str | None = None
+    """Name of the colours in ``engine/colours.toml``; None for what is no amount."""
+    data_type: Literal["float32", "uint16"] = "float32"
+    """Type of the numbers; bits are ``uint16``."""
     roles: tuple[str, ...] = ("data",)
     """STAC asset roles; never ``overview``, which makes clients drop a data asset."""
 
@@ -80,6 +82,8 @@ class Product(_Data):
     def _main_is_a_layer(self) -> Product:
         if self.main not in self.layers:
             raise ValueError(f"main layer {self.main!r} is not among the layers")
+        if self.layers[self.main].palette is None:
+            raise ValueError(f"main layer {self.main!r} has no colours")
         return self
 
 

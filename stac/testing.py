@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from odc.geo.geobox import GeoBox
 
+    from stac.products import Layer
+
 AREA = fine_of(coarse_window(BBox(113.0, 34.0, 113.3, 34.2)))
 """4 × 5 coarse cells near Zhengzhou."""
 
@@ -73,10 +75,16 @@ def toy_dataset(name: str = "soil-moisture", *, shift: float = 0.0) -> xr.Datase
     layers = product(name).layers
     return xr.Dataset(
         {
-            key: toy_layer(AREA, shift + 0.01 * k).rename(key).assign_attrs(units=layer.units)
+            key: _toy_values(layer, shift + 0.01 * k).rename(key).assign_attrs(units=layer.units)
             for k, (key, layer) in enumerate(layers.items())
         }
     )
+
+
+def _toy_values(layer: Layer, shift: float) -> xr.DataArray:
+    """Return amounts, or bits that follow them."""
+    values = toy_layer(AREA, shift)
+    return values if layer.data_type == "float32" else (values > 0.2).astype(np.uint16)
 
 
 def toy_layer(geobox: GeoBox, shift: float = 0.0) -> xr.DataArray:

@@ -105,8 +105,22 @@ class Table:
             x=self.x[kept],
             y=self.y[kept],
             time=self.time[kept],
-            removed={**self.removed, rule: int((~kept).sum())},
+            removed={**self.removed, rule: self.removed.get(rule, 0) + int((~kept).sum())},
         )
+
+    def screened(self, rules: Mapping[str, NDArray[np.bool_]]) -> Table:
+        """Return the rows that pass every rule; each of the others is counted under its first.
+
+        Parameters
+        ----------
+        rules
+            ``(n,)`` rows that pass, by the words for what does not.
+        """
+        table, left = self, np.ones(len(self), dtype=bool)
+        for rule, passed in rules.items():
+            table = table.keep(passed[left], rule)
+            left = left & passed
+        return table
 
 
 def _with_target(table: Table) -> Table:
@@ -167,4 +181,11 @@ def joined(tables: Sequence[Table]) -> Table:
         x=np.concatenate([table.x for table in tables]),
         y=np.concatenate([table.y for table in tables]),
         time=np.concatenate([table.time for table in tables]),
+        removed=_added(tables),
     )
+
+
+def _added(tables: Sequence[Table]) -> Mapping[str, int]:
+    """Add up how many rows each rule has removed."""
+    rules = dict.fromkeys(rule for table in tables for rule in table.removed)
+    return {rule: sum(table.removed.get(rule, 0) for table in tables) for rule in rules}

@@ -58,10 +58,13 @@ def smap(tiny_store: FeatureStore) -> np.ndarray:
     return coarse_soil_moisture(tiny_store, JUNE).to_numpy()
 
 
+LAYERS = ["soil_moisture", "soil_moisture_raw", "soil_moisture_conserving"]
+
+
 def test_three_layers_in_their_unit(june: xr.Dataset, tiny_store: FeatureStore) -> None:
     """Float32 on the fine grid, m3 m-3, complete, and physical."""
-    assert list(june) == ["soil_moisture", "soil_moisture_raw", "soil_moisture_conserving"]
-    for layer in june.data_vars.values():
+    assert list(june) == [*LAYERS, "quality"]
+    for layer in june[LAYERS].values():
         assert layer.dtype == np.float32
         assert layer.shape == tuple(tiny_store.area.shape)
         assert layer.attrs["units"] == "m3 m-3"
