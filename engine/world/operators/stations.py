@@ -161,7 +161,7 @@ def _listen(
     values = np.clip(values, 0.01, 0.58)
     flags = np.full(times.size, "G", "<U7")
     _soak(values, flags, rain, generator)
-    _freeze(values, flags, np.repeat(air, 24) - 2 * swing)
+    _freeze(values, flags, 2 + 0.7 * np.repeat(air, 24) - swing)
     _spike(values, flags, generator)
     lost = generator.random(times.size) < _FILL_SHARE
     values[lost], flags[lost] = FILL, "M"
@@ -194,7 +194,10 @@ def _soak(
 
 
 def _freeze(values: FloatArray, flags: Texts, temperature: FloatArray) -> None:
-    """Let the probe miss the water that is ice: D01, and D03 too where it is cold."""
+    """Let the probe miss the water that is ice: D01, and D03 too where it is cold.
+
+    ``temperature`` is the soil's, degrees Celsius, hour by hour.
+    """
     frozen = temperature < 0
     values[frozen] *= 0.7
     flags[frozen] = "D01"
