@@ -4,26 +4,32 @@ Every grid of ours has its rows along parallels and its columns evenly spaced al
 (sinusoidal, longitude and latitude, EASE-Grid, one lobe of Homolosine). Such grids are sheared
 to each other, but along one parallel both are plain rulers. So each shared band of latitude is
 cut into thin strips, and in each strip two rulers are laid over each other exactly. Heights are
-measured in the equal-area EASE-Grid, so that an area is a length times a height.
+measured in the equal-area EASE-Grid, so that an area is a length times a height. A source with
+several lobes is laid over lobe by lobe.
 
 Other grids (UTM and the like) are sampled in sub-pixels.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
-from engine.grids import EASE2_CRS, apply_affine, covering_window, outline, transformer
+from engine.grids import EASE2_CRS, covering_window, outline, transformer
+from engine.homolosine import lobes_of
+from engine.sampling import sampled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
+
+    from engine.homolosine import Lobe
 
     type FloatArray = NDArray[np.float64]
     type IndexArray = NDArray[np.int64]
@@ -38,8 +44,8 @@ _CHUNK = 2_000_000
 _TOLERANCE = 1e-3
 """Pixels by which a row may leave its parallel before a grid counts as another kind."""
 
-_SAMPLES = 16
-"""Least samples along the side of a target cell where a grid must be sampled."""
+_INSIDE = 1e-9
+"""Degrees from a lobe's border at which one is surely in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,8 @@ class Parallels:
     """``(rows + 1,)`` row edges as EASE-Grid northing in metres."""
     meridians: tuple[float, float]
     """Two longitudes, in degrees, that the spacing of columns is measured between."""
+    borders: tuple[float, float] = (-math.inf, math.inf)
+    """Longitudes, in degrees, beyond which its columns mean nothing."""
 
     def ruler(self, heights: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the longitude of the first column edge and the column width at each height."""
@@ -84,30 +92,67 @@ def overlay(source: GeoBox, target: GeoBox, strips: int = STRIPS) -> tuple[Matri
         return (_empty(source, target),)
     cropped = source[window]
     meridians = _meridians(target)
-    ours, theirs = parallels(cropped, meridians), parallels(target, meridians)
-    if ours is None or theirs is None:
-        return (_uncrop(_sampled(cropped, target), window, source),)
-    if _unsheared(ours) and _unsheared(theirs):
-        return _separable(ours, theirs, window, source)
-    return (_uncrop(_in_strips(ours, theirs, strips), window, source),)
+    theirs = parallels(target, meridians)
+    ours = [parallels(cropped, *part) for part in _parts(cropped, meridians)]
+    found = [one for one in ours if one is not None]
+    if theirs is None or not found or len(found) < len(ours):
+        return (_uncrop(sampled(cropped, target, _CHUNK), window, source),)
+    if len(found) == 1 and _unsheared(found[0]) and _unsheared(theirs):
+        return _separable(found[0], theirs, window, source)
+    matrices = [_in_strips(one, theirs, strips) for one in found]
+    return (_uncrop(sum(matrices[1:], start=matrices[0]), window, source),)
 
 
-def parallels(geobox: GeoBox, meridians: tuple[float, float]) -> Parallels | None:
-    """Return a grid with its row edges on parallels, or None where they do not lie so."""
+def parallels(
+    geobox: GeoBox, meridians: tuple[float, float], lobe: Lobe | None = None
+) -> Parallels | None:
+    """Return a grid with its row edges on parallels, or None where they do not lie so.
+
+    Parameters
+    ----------
+    geobox
+        The grid.
+    meridians
+        Two longitudes, in degrees, between which it is looked at.
+    lobe
+        The part of it that counts; None for all.
+    """
     affine = geobox.affine
     if affine.b or affine.d or affine.a <= 0:
         return None
     heights = _row_edges(geobox)
     if not np.isfinite(heights).all():
         return None
-    probes = heights[np.linspace(0, len(heights) - 1, 9).astype(int)]
+    if lobe is not None:
+        heights = np.clip(heights, *_northings(np.array([lobe.south, lobe.north])))
+    middles = (heights[1:] + heights[:-1])[np.diff(heights) != 0] / 2
+    probes = middles[np.linspace(0, len(middles) - 1, 9).astype(int)]
     longitudes = np.linspace(*meridians, 5)
     x, y = np.asarray([_forward(geobox, lon, probes) for lon in longitudes]).transpose(1, 0, 2)
     even = x[0] + (x[-1] - x[0]) * np.linspace(0, 1, 5)[:, None]
     stray = max(np.abs(y - y[0]).max() / abs(affine.e), np.abs(x - even).max() / affine.a)
     if not stray < _TOLERANCE:
         return None
-    return Parallels(geobox=geobox, heights=heights, meridians=meridians)
+    borders = (-math.inf, math.inf) if lobe is None else (lobe.west, lobe.east)
+    return Parallels(geobox=geobox, heights=heights, meridians=meridians, borders=borders)
+
+
+def _parts(
+    source: GeoBox, meridians: tuple[float, float]
+) -> list[tuple[tuple[float, float], Lobe | None]]:
+    """Return, for each lobe that a source has between two meridians, those that are its own."""
+    lobes = lobes_of(str(source.crs))
+    if len(lobes) == 1:
+        return [(meridians, None)]
+    heights = _row_edges(source)
+    parts: list[tuple[tuple[float, float], Lobe | None]] = []
+    for lobe in lobes:
+        south, north = _northings(np.array([lobe.south, lobe.north]))
+        west = max(meridians[0], lobe.west + _INSIDE)
+        east = min(meridians[1], lobe.east - _INSIDE)
+        if west < east and heights.min() < north and heights.max() > south:
+            parts.append(((west, east), lobe))
+    return parts
 
 
 def overlap_matrix(source_edges: FloatArray, target_edges: FloatArray) -> Matrix:
@@ -211,11 +256,18 @@ def _laid_over(
     fine = np.flatnonzero(s_width <= t_width)
     coarse = np.flatnonzero(s_width > t_width)
     sizes = (source.geobox.shape.x, target.geobox.shape.x)
+    borders = np.asarray(source.borders)
     f_strip, f_narrow, f_wide, f_length = _rulers(
-        ((s_start - t_start) / t_width)[fine], (s_width / t_width)[fine], *sizes
+        ((s_start - t_start) / t_width)[fine],
+        (s_width / t_width)[fine],
+        *sizes,
+        borders=((borders[:, None] - t_start) / t_width)[:, fine],
     )
     c_strip, c_narrow, c_wide, c_length = _rulers(
-        ((t_start - s_start) / s_width)[coarse], (t_width / s_width)[coarse], *sizes[::-1]
+        ((t_start - s_start) / s_width)[coarse],
+        (t_width / s_width)[coarse],
+        *sizes[::-1],
+        borders=((borders[:, None] - s_start) / s_width)[:, coarse],
     )
     c_length *= (s_width / t_width)[coarse][c_strip]
     return (
@@ -227,13 +279,16 @@ def _laid_over(
 
 
 def _rulers(
-    start: FloatArray, width: FloatArray, narrow: int, wide: int
+    start: FloatArray, width: FloatArray, narrow: int, wide: int, *, borders: FloatArray
 ) -> tuple[IndexArray, IndexArray, IndexArray, FloatArray]:
     """Overlap evenly spaced narrow columns with wide ones, which are the unit of length.
 
-    A narrow column meets at most two wide ones, which saves all sorting.
+    A narrow column meets at most two wide ones, which saves all sorting. Nothing counts beyond
+    the borders, ``(2, strips)``.
     """
     edges = start[:, None] + width[:, None] * np.arange(narrow + 1)
+    if np.isfinite(borders).any():
+        edges = np.clip(edges, *borders[:, :, None])
     left, right = edges[:, :-1], edges[:, 1:]
     first = np.floor(left)
     split = np.minimum(right, first + 1)
@@ -242,63 +297,6 @@ def _rulers(
     keep = (length > 0) & (column >= 0) & (column < wide)
     strip, pixel, _ = np.nonzero(keep)
     return strip, pixel, column[keep], length[keep]
-
-
-def _sampled(source: GeoBox, target: GeoBox) -> Matrix:
-    """Spread sub-pixel samples of every source pixel over the target cells."""
-    chunks = []
-    rows = max(1, _CHUNK // max(1, source.shape.x * _SAMPLES**2))
-    width = source.shape.x
-    shape = (target.shape.y * target.shape.x, source.shape.y * width)
-    for first in range(0, source.shape.y, rows):
-        band = source[first : min(first + rows, source.shape.y), :]
-        share, cell, pixel = _samples(band, target)
-        chunks.append(_csr(share, cell, pixel + first * width, shape))
-    return sum(chunks[1:], start=chunks[0])
-
-
-def _samples(source: GeoBox, target: GeoBox) -> tuple[FloatArray, IndexArray, IndexArray]:
-    """Return share, target cell and source pixel of every sample of a band of pixels."""
-    x, y = _in_target_pixels(source, target)
-    area = _quad_area(x, y)
-    side = float(np.sqrt(np.median(area)))
-    count = max(1, int(np.ceil(side * _SAMPLES)))
-    places = (np.arange(count) + 0.5) / count
-    shares, cells, pixels = [], [], []
-    for down in places:
-        for across in places:
-            column = np.floor(_within(x, down, across)).astype(np.int64)
-            row = np.floor(_within(y, down, across)).astype(np.int64)
-            inside = (row >= 0) & (row < target.shape.y)
-            inside &= (column >= 0) & (column < target.shape.x)
-            shares.append(area[inside] / count**2)
-            cells.append(row[inside] * target.shape.x + column[inside])
-            pixels.append(np.flatnonzero(inside))
-    return np.concatenate(shares), np.concatenate(cells), np.concatenate(pixels)
-
-
-def _in_target_pixels(source: GeoBox, target: GeoBox) -> tuple[FloatArray, FloatArray]:
-    """Return the source's pixel corners in columns and rows of the target."""
-    columns, rows = np.meshgrid(np.arange(source.shape.x + 1.0), np.arange(source.shape.y + 1.0))
-    x, y = apply_affine(source.affine, columns, rows)
-    x, y = transformer(str(source.crs), str(target.crs)).transform(x, y)
-    column, row = apply_affine(~target.affine, np.asarray(x), np.asarray(y))
-    finite = np.isfinite(column) & np.isfinite(row)
-    return np.where(finite, column, -1e9), np.where(finite, row, -1e9)
-
-
-def _quad_area(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Return the area of every quadrilateral of a mesh of corners (shoelace)."""
-    dx1, dy1 = x[1:, 1:] - x[:-1, :-1], y[1:, 1:] - y[:-1, :-1]
-    dx2, dy2 = x[1:, :-1] - x[:-1, 1:], y[1:, :-1] - y[:-1, 1:]
-    return np.asarray(np.abs(dx1 * dy2 - dx2 * dy1) / 2)
-
-
-def _within(corners: FloatArray, down: float, across: float) -> FloatArray:
-    """Return the place inside every pixel, interpolated between its corners."""
-    top = corners[:-1, :-1] * (1 - across) + corners[:-1, 1:] * across
-    bottom = corners[1:, :-1] * (1 - across) + corners[1:, 1:] * across
-    return top * (1 - down) + bottom * down
 
 
 def _shared_bands(
@@ -337,8 +335,13 @@ def _row_edges(geobox: GeoBox) -> FloatArray:
     y = geobox.affine.f + geobox.affine.e * np.arange(geobox.shape.y + 1)
     to_degrees = transformer(str(geobox.crs), "EPSG:4326")
     _, latitude = to_degrees.transform(np.zeros_like(y), y)
-    clipped = np.clip(latitude, -90, 90)
-    return np.asarray(transformer("EPSG:4326", EASE2_CRS).transform(np.zeros_like(y), clipped)[1])
+    return _northings(np.clip(latitude, -90, 90))
+
+
+def _northings(latitude: FloatArray) -> FloatArray:
+    """Return EASE-Grid northings of latitudes."""
+    _, y = transformer("EPSG:4326", EASE2_CRS).transform(np.zeros_like(latitude), latitude)
+    return np.asarray(y)
 
 
 def _column_edges(grid: Parallels) -> FloatArray:

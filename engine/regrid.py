@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_VERSION = "1"
+_VERSION = "2"
 """Part of the names of stored weights; to be raised when their meaning changes."""
 
 _ROUNDING = 1e-4

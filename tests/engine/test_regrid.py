@@ -47,6 +47,17 @@ def sinusoidal(area: GeoBox, tile: str, pixels: int) -> GeoBox:
     return whole[window]
 
 
+HOMOLOSINE = "+proj=igh +lat_0=0 +lon_0=0 +datum=WGS84 +units=m"
+
+
+def homolosine(area: GeoBox, pixel: float = 250.0) -> GeoBox:
+    """Return a lattice of the interrupted homolosine that covers an area, as soil maps have."""
+    x, y = Transformer.from_crs("EPSG:4326", HOMOLOSINE, always_xy=True).transform(*lonlat(area))
+    left, top = (np.floor(x.min() / pixel) - 9) * pixel, (np.ceil(y.max() / pixel) + 9) * pixel
+    shape = (int((top - y.min()) / pixel) + 9, int((x.max() - left) / pixel) + 9)
+    return GeoBox(shape, Affine(pixel, 0, left, 0, -pixel, top), HOMOLOSINE)
+
+
 UTM = GeoBox((120, 110), Affine(500, 0, 705_000, 0, -500, 3_880_000), "EPSG:32649")
 
 UTM_COARSE = GeoBox((6, 6), Affine(10_000, 0, 705_000, 0, -10_000, 3_880_000), "EPSG:32649")
@@ -62,8 +73,16 @@ SOURCES = {
         sinusoidal(ZHENGZHOU, "h27v05", 2400),
         lattice_over(ZHENGZHOU, 0.05, pad=0)[1:-1, 1:-1],
     ),
+    "homolosine 250 m": (homolosine(ZHENGZHOU), ZHENGZHOU),
+    "homolosine 250 m, south": (homolosine(SOUTH), SOUTH),
     "UTM": (UTM, ZHENGZHOU),
 }
+
+# Areas across an interruption of the homolosine, and across the equator where lobes differ.
+TWO_LOBES = fine_of(coarse_window(BBox(-20.1, -10.1, -19.9, -9.95)))
+EQUATOR = fine_of(coarse_window(BBox(-100.1, -0.1, -99.9, 0.1)))
+
+SHEARED = [name for name in SOURCES if name.startswith(("MODIS 500", "MODIS 1", "homolosine"))]
 
 each_pair = pytest.mark.parametrize(("source", "target"), SOURCES.values(), ids=list(SOURCES))
 
@@ -128,7 +147,7 @@ def test_covered_cells_have_weights_that_sum_to_one(name: str) -> None:
 
 
 @pytest.mark.parametrize(("strips", "limit"), [(8, 3e-3), (64, 1e-4)])
-@pytest.mark.parametrize("name", ["MODIS 500 m", "MODIS 1 km", "MODIS 500 m, south"])
+@pytest.mark.parametrize("name", SHEARED)
 def test_area_means_agree_with_exactextract(name: str, strips: int, limit: float) -> None:
     """On noise, sheared grids agree with the exact polygon overlay, the closer the more strips."""
     source, target = SOURCES[name]
@@ -145,6 +164,20 @@ def test_area_means_agree_with_brute_force(source: GeoBox, target: GeoBox) -> No
     mean, _ = area_weights(source, target).apply(values)
     difference = mean - by_points(values, source, target)
     assert np.sqrt((difference**2).mean()) < (0.03 if source is UTM else 0.015) * values.std()
+
+
+@pytest.mark.parametrize("area", [TWO_LOBES, EQUATOR], ids=["interruption", "equator"])
+def test_lobes_are_laid_over_one_by_one(area: GeoBox) -> None:
+    """Cells across a border of lobes are whole, and made of the right pixels of both."""
+    source = homolosine(area)
+    weights = area_weights(source, area)
+    mean, valid = weights.apply(np.full(tuple(source.shape), 0.31))
+    assert np.allclose(mean, 0.31, rtol=1e-6, atol=0)
+    assert np.allclose(valid, 1, rtol=0, atol=1e-5)
+    values = noise(source)
+    mean, _ = weights.apply(values)
+    difference = mean - by_points(values, source, area)
+    assert np.sqrt((difference**2).mean()) < 0.015 * values.std()
 
 
 @pytest.mark.parametrize("name", ["MODIS 500 m", "3 arc-seconds", "fine to 0.05 degrees"])
