@@ -67,7 +67,7 @@ def coarse_field_layers(
             blank &= is_blank(values, variable, said)
             yield field_of(path, variable, said, values, geobox=window.geobox)
         if blank and is_blank(stored[:], variable, said):
-            raise blank_error(path, variable)
+            raise blank_error(path, variable, said)
 
 
 def _grid(stored: h5py.Dataset, path: Path) -> SourceGrid:

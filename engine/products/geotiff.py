@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
@@ -13,7 +14,7 @@ from engine.errors import GranuleError
 from engine.products.degree_tiles import degree_tile
 from engine.products.packed import ERRORS as PACKING_ERRORS
 from engine.products.packed import opened_raster
-from engine.products.physical import Said, blank_error, field_of, is_blank
+from engine.products.physical import Said, check_filled, field_of
 from engine.products.sources import SourceGrid, on_lattice, reading
 from engine.products.spec import GridSpec
 
@@ -86,13 +87,8 @@ def read_raster(
         stored = file.read(
             variable.band, window=RasterWindow.from_slices(window.rows, window.columns)
         )
-        said = _said(file, variable.band)
-        if (
-            variable.gap_free
-            and is_blank(stored, variable, said)
-            and is_blank(file.read(variable.band), variable, said)
-        ):
-            raise blank_error(path, variable)
+        said = _said(file, variable)
+        check_filled(path, variable, said, stored, lambda: np.asarray(file.read(variable.band)))
         return field_of(path, variable, said, stored, geobox=window.geobox)
 
 
@@ -162,11 +158,13 @@ def check_complete(path: Path, file: DatasetReader, band: int) -> None:
         raise GranuleError(path, "is truncated", f"at least {offset + size} bytes")
 
 
-def _said(file: DatasetReader, band: int) -> Said:
+def _said(file: DatasetReader, variable: VariableSpec) -> Said:
     """Return what a band's metadata say; GDAL writes 1 and 0 where a file is silent."""
+    band = variable.band
     scale, offset = file.scales[band - 1], file.offsets[band - 1]
     nodata = file.nodatavals[band - 1]
     return Said(
+        name=variable.name,
         units=file.units[band - 1] or file.tags(band).get("units"),
         scale=None if scale == 1 else scale,
         offset=None if offset == 0 else offset,

@@ -6,6 +6,7 @@ nothing else is ever asked of it.
 
 from __future__ import annotations
 
+import math
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,15 +22,7 @@ from pyhdf.SD import SD, SDC
 from engine.errors import GranuleError, InputError
 from engine.grids import SINUSOIDAL_CRS, SINUSOIDAL_TILE, sinusoidal_tile
 from engine.products.hdf4_layout import check_hdf4_complete
-from engine.products.physical import (
-    Said,
-    blank_error,
-    field_of,
-    is_blank,
-    number_of,
-    numbers_of,
-    text_of,
-)
+from engine.products.physical import Said, check_filled, field_of, number_of, numbers_of, text_of
 from engine.products.sources import SourceGrid, Window, reading
 
 if TYPE_CHECKING:
@@ -90,6 +83,8 @@ def struct_grids(text: str) -> tuple[StructGrid, ...]:
                 lower_right=_point(entries["LowerRightMtrs"]),
             )
         )
+        if grids[-1].columns < 1 or grids[-1].rows < 1:
+            raise ValueError(f"{grids[-1].columns} columns, {grids[-1].rows} rows")
     return tuple(grids)
 
 
@@ -98,18 +93,20 @@ def _field(file: SD, path: Path, variable: VariableSpec, geobox: GeoBox, window:
     quality = None
     if variable.quality is not None:
         quality, _ = _read(file, path, (variable.quality.source,), geobox, window)
-    if variable.gap_free and is_blank(stored, variable, said):
-        _refuse_blank(file, path, variable, geobox)
+    everything = _whole_window(geobox)
+    check_filled(
+        path,
+        variable,
+        said,
+        stored,
+        lambda: _read(file, path, variable.source, geobox, everything)[0],
+    )
     return field_of(path, variable, said, stored, geobox=window.geobox, quality=quality)
 
 
-def _refuse_blank(file: SD, path: Path, variable: VariableSpec, geobox: GeoBox) -> None:
-    """Tell an area without content from a file without any."""
+def _whole_window(geobox: GeoBox) -> Window:
     height, width = geobox.shape
-    everything = Window(rows=slice(0, height), columns=slice(0, width), geobox=geobox)
-    stored, said = _read(file, path, variable.source, geobox, everything)
-    if is_blank(stored, variable, said):
-        raise blank_error(path, variable)
+    return Window(rows=slice(0, height), columns=slice(0, width), geobox=geobox)
 
 
 def _read(
@@ -134,6 +131,7 @@ def _read(
     finally:
         data.endaccess()
     said = Said(
+        name=name,
         units=text_of(attributes.get("units")),
         scale=number_of(attributes.get("scale_factor")),
         offset=number_of(attributes.get("add_offset")),
@@ -168,7 +166,9 @@ def _parse(path: Path, text: str) -> tuple[StructGrid, ...]:
         return struct_grids(text)
     except (KeyError, ValueError) as error:
         raise GranuleError(
-            path, "StructMetadata.0 is incomplete", "GridName, XDim, YDim and two corner points"
+            path,
+            "StructMetadata.0 is incomplete or wrong",
+            "GridName, XDim, YDim and two corner points",
         ) from error
 
 
@@ -232,8 +232,10 @@ def _tile(granule: Granule, pixels: int) -> GeoBox:
 
 
 def _point(text: str) -> tuple[float, float]:
-    x, y = text.strip("()").split(",")
-    return float(x), float(y)
+    x, y = map(float, text.strip("()").split(","))
+    if not math.isfinite(x) or not math.isfinite(y):
+        raise ValueError(text)
+    return x, y
 
 
 @contextmanager

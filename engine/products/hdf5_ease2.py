@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 
 from engine.errors import GranuleError
 from engine.grids import COARSE, COARSE_PIXEL
-from engine.products.physical import (
-    Said,
-    blank_error,
-    field_of,
-    is_blank,
-    number_of,
-    numbers_of,
-    text_of,
-)
+from engine.products.physical import Said, check_filled, field_of, number_of, numbers_of, text_of
 from engine.products.sources import SourceGrid, ease2_grid, reading
 
 if TYPE_CHECKING:
@@ -47,6 +40,8 @@ def decode_hdf5_ease2(
     with reading(path, f"{spec.id} as HDF5", *ERRORS), h5py.File(path, "r") as file:
         fields = {}
         for variable in variables:
+            if variable.optional and not any(name in file for name in variable.source):
+                continue
             stored = find_dataset(file, variable, path)
             source = _grid(file, stored, path)
             window = source.window(area)
@@ -54,8 +49,7 @@ def decode_hdf5_ease2(
                 return {}
             values = window.read(stored)
             said = said_by(stored)
-            if variable.gap_free and is_blank(values, variable, said):
-                _refuse_blank(stored, variable, said, path)
+            check_filled(path, variable, said, values, partial(stored.__getitem__, ()))
             fields[variable.name] = field_of(path, variable, said, values, geobox=window.geobox)
         return fields
 
@@ -73,6 +67,7 @@ def said_by(stored: h5py.Dataset) -> Said:
     """Return what an HDF5 dataset's attributes say."""
     attributes = stored.attrs
     return Said(
+        name=stored.name.strip("/"),
         units=text_of(attributes.get("units")),
         scale=number_of(attributes.get("scale_factor")),
         offset=number_of(attributes.get("add_offset")),
@@ -130,10 +125,3 @@ def _whole(stored: h5py.Dataset, path: Path) -> SourceGrid:
             f"the whole grid, {tuple(COARSE.shape)}, or a cut-out with x and y",
         )
     return SourceGrid(geobox=COARSE)
-
-
-def _refuse_blank(stored: h5py.Dataset, variable: VariableSpec, said: Said, path: Path) -> None:
-    """Tell an area at sea from a file without content."""
-    whole: Any = stored[:]
-    if is_blank(whole, variable, said):
-        raise blank_error(path, variable)

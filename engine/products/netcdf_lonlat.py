@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from engine.errors import GranuleError
-from engine.products.physical import (
-    Said,
-    blank_error,
-    field_of,
-    is_blank,
-    number_of,
-    numbers_of,
-    text_of,
-)
+from engine.products.physical import Said, check_filled, field_of, number_of, numbers_of, text_of
 from engine.products.sources import centred_grid, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from odc.geo.geobox import GeoBox
@@ -64,12 +57,7 @@ def _field(
         return None
     said = _said(array)
     stored = window.read(array)
-    if (
-        variable.gap_free
-        and is_blank(stored, variable, said)
-        and is_blank(array.values, variable, said)
-    ):
-        raise blank_error(path, variable)
+    check_filled(path, variable, said, stored, lambda: np.asarray(array.values))
     return field_of(path, variable, said, stored, geobox=window.geobox)
 
 
@@ -113,6 +101,7 @@ def _plane(array: xr.DataArray, path: Path) -> xr.DataArray:
 def _said(array: xr.DataArray) -> Said:
     attributes: Mapping[str, Any] = array.attrs
     return Said(
+        name=str(array.name),
         units=text_of(attributes.get("units")),
         scale=number_of(attributes.get("scale_factor")),
         offset=number_of(attributes.get("add_offset")),
@@ -120,8 +109,19 @@ def _said(array: xr.DataArray) -> Said:
     )
 
 
-def _opened(path: Path) -> xr.Dataset:
-    """Open without decoding: fill and scale are the spec's business."""
+@contextmanager
+def _opened(path: Path) -> Iterator[xr.Dataset]:
+    """Open without decoding: fill and scale are the spec's business.
+
+    A classic file is opened here, not by scipy, which leaves a broken one open.
+    """
     with path.open("rb") as file:
         classic = file.read(3) == b"CDF"
-    return xr.open_dataset(path, engine="scipy" if classic else "h5netcdf", decode_cf=False)
+        file.seek(0)
+        dataset = (
+            xr.open_dataset(file, engine="scipy", decode_cf=False, mmap=False)
+            if classic
+            else xr.open_dataset(path, engine="h5netcdf", decode_cf=False)
+        )
+        with dataset:
+            yield dataset

@@ -12,7 +12,7 @@ from engine.errors import GranuleError
 from engine.granules import Field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 class Said:
     """What a file says of one of its variables; None where it is silent."""
 
+    name: str = ""
+    """What the file calls it."""
     units: str | None = None
     scale: float | None = None
     offset: float | None = None
@@ -64,7 +66,7 @@ def field_of(
     GranuleError
         Where units or scale in the file are not those of the spec.
     """
-    _check_dtype(path, variable, stored)
+    _check_dtype(path, variable, said, stored)
     values, valid = (_codes if variable.classes else _amounts)(path, variable, said, stored)
     weight = valid.astype(np.float32)
     if quality is not None and variable.quality is not None:
@@ -73,17 +75,48 @@ def field_of(
     return Field(values=values, weight=weight, geobox=geobox, units=variable.units)
 
 
+def check_filled(
+    path: Path,
+    variable: VariableSpec,
+    said: Said,
+    stored: Stored,
+    whole: Callable[[], Stored],
+) -> None:
+    """Refuse a file without one valid number, if its product has no gaps.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    variable
+        The product's spec of the variable.
+    said
+        The file's own attributes.
+    stored
+        Numbers of the area; where they are all missing, it may lie at sea.
+    whole
+        Reads all numbers of the file.
+    """
+    _check_dtype(path, variable, said, stored)
+    if not variable.gap_free or not is_blank(stored, variable, said):
+        return
+    if is_blank(whole(), variable, said):
+        raise blank_error(path, variable, said)
+
+
 def is_blank(stored: Stored, variable: VariableSpec, said: Said) -> bool:
     """Tell whether stored numbers are all missing."""
     return not (_is_present(stored, variable, said) & _is_within(stored, variable, said)).any()
 
 
-def blank_error(path: Path, variable: VariableSpec) -> GranuleError:
+def blank_error(path: Path, variable: VariableSpec, said: Said) -> GranuleError:
     """Return the error of a file in which nothing is valid."""
     allowed = f"values in {variable.units}"
     if variable.valid is not None:
         allowed += " between {:g} and {:g}".format(*variable.valid)
-    return GranuleError(path, f"{_shown(variable)} holds fill or invalid values only", allowed)
+    return GranuleError(
+        path, f"{_shown(variable, said)} holds fill or invalid values only", allowed
+    )
 
 
 def text_of(value: object) -> str | None:
@@ -122,7 +155,7 @@ def _amounts(
     variable = _in_its_units(path, variable, said, stored, present)
     within = _is_within(stored, variable, said)
     if variable.beyond == "refused" and not within[present].all():
-        raise _beyond_error(path, variable, stored[present & ~within])
+        raise _beyond_error(path, variable, said, stored[present & ~within])
     scale, offset = _scaling(variable, said)
     valid = present & within
     values = np.full(stored.shape, np.nan, np.float32)
@@ -158,35 +191,35 @@ def _in_its_units(
     name = said.units or units.silent
     if name not in units.factors:
         found = f"has units {name!r}" if name else "declares no units"
-        raise GranuleError(path, f"{_shown(variable)} {found}", choice)
+        raise GranuleError(path, f"{_shown(variable, said)} {found}", choice)
     if said.units is None and units.telling is not None:
         greatest = float(stored[present].max())
         if greatest <= units.telling:
             raise GranuleError(
                 path,
-                f"{_shown(variable)} declares no units and its greatest number is {greatest:g}, "
-                f"which fits more than one of {choice}",
+                f"{_shown(variable, said)} declares no units, and {greatest:g}, its greatest "
+                f"number, fits more than one of {choice}",
                 "units in the file, or in the region's list of products",
             )
     return variable.model_copy(update={"scale": units.factors[name], "offset": 0.0})
 
 
-def _beyond_error(path: Path, variable: VariableSpec, numbers: Stored) -> GranuleError:
+def _beyond_error(path: Path, variable: VariableSpec, said: Said, numbers: Stored) -> GranuleError:
     low, high = variable.valid or (-math.inf, math.inf)
     scale = "" if variable.scale in {None, 1} else f", from stored numbers times {variable.scale:g}"
     return GranuleError(
         path,
-        f"{_shown(variable)} holds {numbers.flat[0]:g}",
+        f"{_shown(variable, said)} holds {numbers.flat[0]:g}",
         f"{low:g} to {high:g} {variable.units}{scale}",
     )
 
 
-def _check_dtype(path: Path, variable: VariableSpec, stored: Stored) -> None:
-    if variable.dtype and stored.dtype.name not in variable.dtype:
+def _check_dtype(path: Path, variable: VariableSpec, said: Said, stored: Stored) -> None:
+    kind = stored.dtype
+    if kind.kind not in "iuf" or (variable.dtype and kind.name not in variable.dtype):
+        allowed = " or ".join(variable.dtype) or "integers or floating-point numbers"
         raise GranuleError(
-            path,
-            f"{_shown(variable)} holds numbers of type {stored.dtype.name}",
-            " or ".join(variable.dtype),
+            path, f"{_shown(variable, said)} holds numbers of type {kind.name}", allowed
         )
 
 
@@ -194,7 +227,7 @@ def _check_units(path: Path, variable: VariableSpec, said: Said) -> None:
     if said.units and variable.source_units and said.units not in variable.source_units:
         raise GranuleError(
             path,
-            f"{_shown(variable)} has units {said.units!r}",
+            f"{_shown(variable, said)} has units {said.units!r}",
             " or ".join(repr(text) for text in variable.source_units),
         )
 
@@ -204,12 +237,12 @@ def _check_scaling(path: Path, variable: VariableSpec, said: Said) -> None:
     if _contradict(variable.scale, _said_factor(variable, said)):
         raise GranuleError(
             path,
-            f"{_shown(variable)} has scale_factor {said.scale}",
+            f"{_shown(variable, said)} has scale_factor {said.scale}",
             f"the scale {variable.scale}, its attribute being there to {variable.scale_attribute}",
         )
     if _contradict(variable.offset, said.offset):
         raise GranuleError(
-            path, f"{_shown(variable)} has add_offset {said.offset}", f"{variable.offset}"
+            path, f"{_shown(variable, said)} has add_offset {said.offset}", f"{variable.offset}"
         )
 
 
@@ -274,5 +307,5 @@ def _quality_weight(quality: Stored, table: NDArray[np.float32]) -> NDArray[np.f
     return np.asarray(table[numbers])
 
 
-def _shown(variable: VariableSpec) -> str:
-    return variable.source[0] if variable.source else variable.name
+def _shown(variable: VariableSpec, said: Said) -> str:
+    return said.name or variable.name

@@ -121,6 +121,8 @@ class VariableSpec(Frozen):
     """Codes of each class, where numbers are names of things; a code of no class is read as 0."""
     quality: Quality | None = None
     """Quality layer; None weighs every valid pixel 1."""
+    optional: bool = False
+    """Whether subsets leave it out; it is read where it is asked for and there."""
     gap_free: bool = False
     """Whether a file without one valid value must be a broken one."""
 
@@ -229,9 +231,9 @@ class ProductSpec(Frozen):
         return variable.model_copy(update={"stored_units": believed})
 
     def select(self, names: Sequence[str] | None) -> tuple[VariableSpec, ...]:
-        """Return the variables of some names, in their order; None returns all."""
+        """Return the variables of some names, in their order; None returns all but the optional."""
         if names is None:
-            return self.variables
+            return tuple(variable for variable in self.variables if not variable.optional)
         known = {variable.name: variable for variable in self.variables}
         for name in names:
             if name not in known:

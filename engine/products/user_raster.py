@@ -15,15 +15,7 @@ from rioxarray.exceptions import RioXarrayError
 from engine.errors import GranuleError
 from engine.products.geotiff import check_complete, north_up
 from engine.products.packed import opened_raster
-from engine.products.physical import (
-    Said,
-    blank_error,
-    field_of,
-    is_blank,
-    number_of,
-    numbers_of,
-    text_of,
-)
+from engine.products.physical import Said, check_filled, field_of, number_of, numbers_of, text_of
 from engine.products.sources import SourceGrid, reading
 
 if TYPE_CHECKING:
@@ -65,13 +57,8 @@ def read_user_raster(
         if window is None:
             return None
         stored = window.read(band.variable)
-        said = _said(band, variable.band)
-        if (
-            variable.gap_free
-            and is_blank(stored, variable, said)
-            and is_blank(band.to_numpy(), variable, said)
-        ):
-            raise blank_error(path, variable)
+        said = _said(band, variable)
+        check_filled(path, variable, said, stored, band.to_numpy)
         return field_of(path, variable, said, stored, geobox=window.geobox)
 
 
@@ -101,15 +88,16 @@ def _geobox(path: Path, band: xr.DataArray, crs: str | None) -> GeoBox:
     return GeoBox((band.sizes["y"], band.sizes["x"]), affine, reference)
 
 
-def _said(band: xr.DataArray, number: int) -> Said:
+def _said(band: xr.DataArray, variable: VariableSpec) -> Said:
     """Return what a band's metadata say; attributes that differ by band come as a tuple."""
 
     def said(name: str) -> Any:
         value = band.attrs.get(name)
-        return value[number - 1] if isinstance(value, tuple) else value
+        return value[variable.band - 1] if isinstance(value, tuple) else value
 
     scale, offset = number_of(said("scale_factor")), number_of(said("add_offset"))
     return Said(
+        name=variable.name,
         units=text_of(said("units")),
         scale=None if scale == 1 else scale,
         offset=None if offset == 0 else offset,

@@ -15,6 +15,7 @@ from engine.archive import Archive, soil_moisture_month, soil_moisture_months
 from engine.errors import GranuleError, InputError, MissingDataError
 from engine.grids import COARSE
 from engine.months import Month, Period, eight_day_period
+from engine.products import decode
 from engine.region import CoarseField, load_region
 from engine.testing import shared_path, write_smap
 
@@ -125,6 +126,31 @@ class TestGranules:
         assert before != Archive.fingerprint(granules[:1])
         os.utime(granules[0].path, ns=(1, 1))
         assert before != Archive.fingerprint(granules)
+
+
+class TestCollections:
+    """Files of another version than the one that is known."""
+
+    KNOWN = "MOD11A2.A2019185.h27v05.061.2019194040506.hdf"
+
+    @pytest.mark.parametrize("version", ["006", "062"])
+    def test_the_known_collection_goes_before_others(self, tmp_path, version, caplog):
+        """An older and a later collection are set aside, and that is told."""
+        other = self.KNOWN.replace("061", version)
+        touch(tmp_path, self.KNOWN, other)
+        (granule,) = Archive(tmp_path).granules("MOD11A2")
+        assert granule.path.name == self.KNOWN
+        assert f"{other} is set aside for {self.KNOWN}" in caplog.text
+
+    @pytest.mark.parametrize("version", ["006", "062"])
+    def test_another_collection_alone_is_refused_when_read(self, tmp_path, version):
+        """It is not overlooked, so that nobody wonders why a month is missing."""
+        name = self.KNOWN.replace("061", version)
+        touch(tmp_path, name)
+        (granule,) = Archive(tmp_path).granules("MOD11A2")
+        message = rf"^{name}: its version is {version}; expected MOD11A2 of version 061"
+        with pytest.raises(GranuleError, match=message):
+            decode(granule, WINDOW)
 
 
 class TestSynthetic:

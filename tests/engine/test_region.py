@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.grids import BBox, coarse_window
+from engine.products.spec import spec_of
 from engine.region import CoarseField, Region, load_region, region_names
 
 if TYPE_CHECKING:
@@ -122,3 +123,40 @@ def test_predictors_need_names_of_their_own():
         Region.model_validate(
             {"name": "x", "title": "x", "bbox": [0, 0, 1, 1], "predictors": [own, own]}
         )
+
+
+class TestProducts:
+    """What is special about an archive's files."""
+
+    def region(self, products) -> Region:
+        """Return a region with some peculiarities."""
+        return Region(name="here", title="Here", bbox=(110, 31, 111, 32), products=products)
+
+    def test_a_product_is_as_published_unless_said(self):
+        """Without a word every spec is the published one."""
+        assert self.region({}).spec("MOD11A2") is spec_of("MOD11A2")
+
+    def test_a_further_collection_may_be_accepted(self):
+        """Version 006 is added to 061, for this product only."""
+        region = self.region({"MOD11A2": {"versions": ["006"]}})
+        assert region.spec("MOD11A2").versions == ("061", "006")
+        assert region.spec("MCD43A4").versions == ("061",)
+
+    def test_units_of_silent_files_may_be_told(self):
+        """Soil texture in percent is taken at its word."""
+        spec = self.region({"SoilGrids": {"units": "%"}}).spec("SoilGrids")
+        assert {variable.stored_units.silent for variable in spec.variables} == {"%"}
+
+    @pytest.mark.parametrize(
+        ("products", "message"),
+        [
+            ({"MOD99": {}}, "'MOD99'; allowed: CHIRPS"),
+            ({"SoilGrids": {"units": "furlong"}}, "units of SoilGrids: 'furlong'; allowed: g kg-1"),
+            ({"MOD11A2": {"units": "K"}}, "units of MOD11A2: 'K'; allowed: none"),
+            ({"MOD11A2": {"scale": 2}}, "Extra inputs"),
+        ],
+    )
+    def test_a_wrong_word_is_explained(self, products, message):
+        """Products, units and keys are checked when the region is read."""
+        with pytest.raises(ValueError, match=message):
+            self.region(products)

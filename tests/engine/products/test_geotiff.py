@@ -102,7 +102,7 @@ def test_a_raster_elsewhere_gives_nothing(tmp_path):
             "its grid is EPSG:32649; expected longitude and",
         ),
         ((VALUES, CORNER, 0.05), None, "names no coordinate reference system; expected EPSG:4326"),
-        ((VALUES * 0 - 9999, CORNER, 0.05), "EPSG:4326", "precip holds fill or invalid"),
+        ((VALUES * 0 - 9999, CORNER, 0.05), "EPSG:4326", "precipitation holds fill or invalid"),
     ],
 )
 def test_wrong_content_is_named(tmp_path, content, crs, message):
@@ -117,7 +117,7 @@ def test_units_in_the_file_are_checked(tmp_path):
     path = write_geotiff(tmp_path / RAIN, VALUES, CORNER, 0.05)
     with rasterio.open(path, "r+") as file:
         file.units = ("inch",)
-    with pytest.raises(GranuleError, match=r"precip has units 'inch'; expected 'mm day-1'"):
+    with pytest.raises(GranuleError, match=r"precipitation has units 'inch'; expected 'mm day-1'"):
         read(path)
 
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from engine.archive import Archive
 from engine.errors import GranuleError
 from engine.grids import BBox, coarse_window, fine_of, lonlat
+from engine.months import Month
 from engine.products import decode, recognise
 
 if TYPE_CHECKING:
@@ -128,3 +130,52 @@ def test_wrong_content_is_named(tmp_path, options, message):
     path = write(tmp_path / NAME, **options)
     with pytest.raises(GranuleError, match=rf"^{NAME}: .*{message}"):
         read(path)
+
+
+class TestYearOfRain:
+    """CHIRPS in one file a year."""
+
+    NAME = "chirps-v2.0.2019.days_p05.nc"
+
+    @pytest.fixture
+    def path(self, tmp_path) -> Path:
+        """Write three days of July, each its number of millimetres, south first as delivered."""
+        values = np.full((3, 50, 60), np.float32(-9999))
+        values[:, :, 5:] = np.array([1, 2, 3], np.float32)[:, None, None]
+        coords = {
+            "time": ("time", [14426, 14427, 14428], {"units": "days since 1980-1-1 0:0:0"}),
+            "latitude": LAT[::-1],
+            "longitude": LON,
+        }
+        array = xr.DataArray(values, coords, ("time", "latitude", "longitude"))
+        array.attrs["units"] = "mm/day"
+        array.encoding["_FillValue"] = np.float32(-9999)
+        array.to_dataset(name="precip").to_netcdf(tmp_path / self.NAME, engine="h5netcdf")
+        return tmp_path / self.NAME
+
+    def test_an_archive_has_a_granule_for_each_day(self, path):
+        """A month finds its days in the year's file."""
+        granules = Archive(path.parent).granules("CHIRPS", Month(2019, 7).period)
+        assert [granule.period.days for granule in granules] == [1] * 31
+        assert {granule.path for granule in granules} == {path}
+
+    def test_each_day_is_its_own_layer(self, path):
+        """The 2nd of July is the second layer, its fill missing."""
+        granules = Archive(path.parent).granules("CHIRPS", Month(2019, 7).period)
+        for day in range(3):
+            field = decode(granules[day], AREA)["precipitation"]
+            assert np.unique(field.values[np.isfinite(field.values)]) == day + 1
+            assert field.units == "mm day-1"
+
+    def test_a_day_that_the_file_lacks_is_named(self, path):
+        """A year that is not over yet ends somewhere."""
+        granules = Archive(path.parent).granules("CHIRPS", Month(2019, 7).period)
+        with pytest.raises(GranuleError, match=rf"^{self.NAME}: precip has 0 layers of 2019-07-04"):
+            decode(granules[3], AREA)
+
+    def test_a_file_of_the_day_goes_before_the_year(self, path):
+        """Days of their own are preferred, the rest comes from the year."""
+        (path.parent / "chirps-v2.0.2019.07.02.tif").touch()
+        granules = Archive(path.parent).granules("CHIRPS", Month(2019, 7).period)
+        assert [granule.path.suffix for granule in granules[:3]] == [".nc", ".tif", ".nc"]
+        assert len(granules) == 31

@@ -161,7 +161,7 @@ class TestUnits:
     def test_numbers_that_could_be_both_are_refused(self, tmp_path):
         """Without a unit, numbers up to 45 may be either; nobody divides them by ten in silence."""
         path = write(tmp_path, (CLAY / 10).astype(np.int16))
-        message = r"clay declares no units and its greatest number is 44, which fits more"
+        message = r"clay declares no units, and 44, its greatest number, fits more"
         with pytest.raises(GranuleError, match=message):
             read(path)
 

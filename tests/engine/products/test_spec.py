@@ -37,7 +37,7 @@ def test_the_products_of_the_paper_are_known():
         "MOD15A2H": ["lai", "lai_absence"],
         "MOD16A2": ["evapotranspiration", "evapotranspiration_absence"],
         "MOD16A2GF": ["evapotranspiration", "evapotranspiration_absence"],
-        "SPL4SMGP": ["soil_moisture"],
+        "SPL4SMGP": ["soil_moisture", "soil_temperature"],
         "SRTM": ["elevation"],
         "SoilGrids": ["clay", "sand", "silt"],
         "eSIF": ["sif"],
