@@ -174,6 +174,16 @@ class TestRealFiles:
         assert field.values.flat[highest] == 1908
         assert (lon.flat[highest], lat.flat[highest]) == pytest.approx((-71.303, 44.271), abs=2e-3)
 
+    def test_every_height_of_srtm_is_as_numpy_reads_it(self):
+        """1201 × 1201 big-endian integers, row 0 in the north, 115 to 1908 m, no void."""
+        path = shared_path("realdata", "srtm", "N44W072.hgt")
+        stored = np.fromfile(path, ">i2").reshape(1201, 1201)
+        area = fine_of(coarse_window(BBox(-72.2, 43.8, -70.8, 45.2)))
+        field = read(path, area)["elevation"]
+        np.testing.assert_array_equal(field.values, stored)
+        assert (stored.min(), stored.max(), (stored == -32768).sum()) == (115, 1908, 0)
+        assert (field.weight == 1).all()
+
     def test_srtm_samples_are_points_at_pixel_centres(self):
         """A tile's samples lie on whole arc-seconds, so its pixels' edges are half a pixel off."""
         path = shared_path("realdata", "srtm", "N44W072.hgt")

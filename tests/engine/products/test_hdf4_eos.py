@@ -64,6 +64,14 @@ def read(path: Path, area: GeoBox = ZHENGZHOU, variables=None, spec: ProductSpec
     return decode(granule, area, variables, spec=spec)
 
 
+def plain(path: Path, *names: str) -> list[Any]:
+    """Read whole data sets with nothing but pyhdf."""
+    file = SD(str(path), SDC.READ)
+    arrays = [file.select(name).get() for name in names]
+    file.end()
+    return arrays
+
+
 def test_rounded_corners_are_put_on_the_exact_lattice(tmp_path):
     """Coordinates that differ from the lattice by rounding give the exact grid of the tile."""
     field = read(write_lst(tmp_path / LST_NAME))["lst_day"]
@@ -253,6 +261,16 @@ class TestRealTile:
         assert np.nanmin(field.values) == pytest.approx(12779 * 0.02)
         assert np.nanmax(field.values) == pytest.approx(275.18)
 
+    def test_every_pixel_is_as_plain_pyhdf_reads_it(self, field):
+        """2528 of 3119 pixels are accepted by the user's guide, read and judged without vadose."""
+        name = "MOD11B2.A2017001.h14v04.006.2017013155631.hdf"
+        stored = plain(shared_path("realdata", "modis_hdf4", name), "LST_Day_6km", "QC_Day")
+        numbers, quality = stored
+        accepted = (numbers >= 7500) & (quality % 4 <= 1) & (quality >> 6 <= 1)
+        assert (field.weight > 0).sum() == np.isfinite(field.values).sum() == accepted.sum() == 2528
+        np.testing.assert_allclose(field.values[accepted], numbers[accepted] * 0.02, rtol=1e-6)
+        np.testing.assert_array_equal(field.weight == 0.5, accepted & (quality >> 6 == 1))
+
     def test_land_and_sea_are_where_they_are(self, field):
         """Newfoundland has values, the Atlantic east and south of it none."""
         lon, lat = lonlat(field.geobox)
@@ -315,6 +333,20 @@ class TestRealCutOut:
         assert field.values[92, 109] == pytest.approx(0.6307)
         assert np.nanmax(field.values) == pytest.approx(0.939)
         assert set(np.unique(field.weight)) == {0.0, 0.5, 1.0}
+
+    def test_every_pixel_is_as_plain_pyhdf_reads_it(self):
+        """40109 of 40515 pixels count, read and judged without vadose."""
+        name = "MOD13A2.A2016145.h18v04.006.2016166145124.hdf"
+        numbers, quality = plain(
+            shared_path("realdata", "modis_hdf4", name),
+            "1 km 16 days NDVI",
+            "1 km 16 days pixel reliability",
+        )
+        field = self.decode(self.SPEC, fine_of(coarse_window(BBox(9, 48, 13, 51))))
+        accepted = (numbers >= -2000) & (numbers <= 10000) & np.isin(quality, [0, 1])
+        assert np.isfinite(field.values).sum() == accepted.sum() == 40109
+        np.testing.assert_allclose(field.values[accepted], numbers[accepted] / 1e4, rtol=1e-6)
+        np.testing.assert_array_equal(field.weight == 0.5, accepted & (quality == 1))
 
     def test_the_other_convention_is_refused(self):
         """A spec that multiplies does not accept a factor of 10000."""
