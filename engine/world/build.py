@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import yaml
@@ -133,18 +133,14 @@ def build_world(preset: str | Preset, seed: int, out: Path, progress: Progress =
     InputError
         Where there is no such preset, or ``out`` holds another world or something unknown.
     """
-    if isinstance(preset, str):
-        preset = load_preset(preset)
-    if seed < 0:
-        raise InputError("seed", str(seed), "an integer, 0 or more")
-    world = World(preset=preset, seed=seed, root=out)
+    world = load(preset, seed, out)
     if _is_complete(world):
         return world
     scratch = out / _IN_PROGRESS
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
-        _write_world(World(preset=preset, seed=seed, root=scratch), progress)
+        _write_world(replace(world, root=scratch), progress)
         for part in _PARTS:
             (scratch / part).rename(out / part)
         with atomic_path(out / _MARKER) as path:
@@ -154,12 +150,36 @@ def build_world(preset: str | Preset, seed: int, out: Path, progress: Progress =
     return world
 
 
+def load(preset: str | Preset, seed: int, root: Path) -> World:
+    """Return a world that may or may not be on disk yet.
+
+    Raises
+    ------
+    InputError
+        Where there is no such preset or seed.
+    """
+    known = load_preset(preset) if isinstance(preset, str) else preset
+    if seed < 0:
+        raise InputError("seed", str(seed), "an integer, 0 or more")
+    return World(preset=known, seed=seed, root=root)
+
+
 def synthetic_mark(world: World) -> str:
     """Return the text that every file of a world carries."""
     return (
         f"true: made by the vadose world, preset {world.preset.name}, seed {world.seed}; "
         "not an observation"
     )
+
+
+def region_settings(world: World) -> dict[str, str | bool | list[float]]:
+    """Return what the region's file says."""
+    return {
+        "name": f"{world.preset.name}-synthetic",
+        "title": world.preset.title,
+        "bbox": list(region_bbox(world.domain.coarse)),
+        "synthetic": True,
+    }
 
 
 def region_bbox(coarse: GeoBox) -> BBox:
@@ -206,7 +226,7 @@ def _write_world(world: World, progress: Progress) -> None:
     land = make_land(domain, world.seed)
     world.archive.mkdir()
     (world.archive / "SYNTHETIC.txt").write_text(f"{mark}\n", encoding="utf-8")
-    _write_region(world, domain)
+    _write_region(world)
     for name, geobox, values in elevation_tiles(domain, land, world.seed):
         write_srtm(world.archive / "SRTM", name, values, geobox, mark)
     soil = soil_maps(world.preset, domain, land, world.seed)
@@ -266,12 +286,7 @@ def _write_truth(world: World, month: TrueMonth, area: GeoBox, mark: str) -> Non
         )
 
 
-def _write_region(world: World, domain: Domain) -> None:
-    region = {
-        "name": f"{world.preset.name}-synthetic",
-        "title": world.preset.title,
-        "bbox": list(region_bbox(domain.coarse)),
-        "synthetic": True,
-    }
+def _write_region(world: World) -> None:
     world.region.parent.mkdir(parents=True)
-    world.region.write_text(yaml.safe_dump(region, sort_keys=False), encoding="utf-8")
+    settings = yaml.safe_dump(region_settings(world), sort_keys=False)
+    world.region.write_text(settings, encoding="utf-8")

@@ -8,6 +8,7 @@ import numpy as np
 import rasterio
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -20,9 +21,19 @@ if TYPE_CHECKING:
 def write_chirps(observation: Observation, folder: Path, mark: str) -> Path:
     """Write one day of rain in mm, as ``chirps-v2.0.YYYY.MM.DD.tif`` below its year."""
     time = observation.time
-    path = folder / f"{time:%Y}" / f"chirps-v2.0.{time:%Y.%m.%d}.tif"
+    path = folder / f"{time:%Y}" / chirps_name(time)
     rain = observation.fields["precipitation"]
     return write_geotiff(path, rain, observation.geobox, nodata=-9999, mark=mark)
+
+
+def chirps_name(time: datetime) -> str:
+    """Return the published name of a day's file."""
+    return f"chirps-v2.0.{time:%Y.%m.%d}.tif"
+
+
+def soilgrids_name(fraction: str) -> str:
+    """Return the published name of a fraction's file."""
+    return f"{fraction}_0-5cm_mean.tif"
 
 
 def write_srtm(folder: Path, name: str, elevation: FloatArray, geobox: GeoBox, mark: str) -> Path:
@@ -38,7 +49,7 @@ def write_soilgrids(
 ) -> Path:
     """Write one fraction of the soil in g/kg, int16, without saying its unit: nor do they."""
     values = np.where(np.isfinite(fraction), np.rint(fraction), -32768).astype(np.int16)
-    path = folder / f"{name}_0-5cm_mean.tif"
+    path = folder / soilgrids_name(name)
     return write_geotiff(path, values, geobox, nodata=-32768, mark=mark, predictor=2)
 
 
