@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from engine.inventory.maps import Inventory
     from engine.progress import Progress as Receiver
 
 app = typer.Typer(
@@ -128,9 +129,7 @@ def inventory(
 
         taken = take(settings, datetime)
         if picture is not None:
-            from engine.inventory_picture import draw_inventory  # noqa: PLC0415
-
-            draw_inventory(taken, picture)
+            _draw(taken, picture)
         if as_json:
             typer.echo(json.dumps(document(taken), indent=2, ensure_ascii=False))
         else:
@@ -194,6 +193,15 @@ def validate(
         if problems:
             raise typer.Exit(1)
         typer.echo(f"{root} is valid")
+
+
+def _draw(taken: Inventory, picture: Path) -> None:
+    from engine.inventory.picture import draw_inventory  # noqa: PLC0415
+
+    try:
+        draw_inventory(taken, picture)
+    except OSError as error:
+        raise InputError("picture", f"{picture}: {error.strerror}", "a file to write") from None
 
 
 def _run(process: str, inputs: JsonValue, settings: Settings) -> JsonValue:

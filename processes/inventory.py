@@ -14,7 +14,7 @@ from rich.text import Text
 from engine.archive import Archive
 from engine.feature_store import FeatureStore
 from engine.inventory import check_archive, months_seen
-from engine.inventory_maps import Verdict, sif_runs, soil_moisture_runs, take_inventory
+from engine.inventory.maps import Verdict, sif_runs, soil_moisture_runs, take_inventory
 from engine.region import load_region
 from processes.intervals import MonthInterval
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from engine.inventory import Count, Holding
-    from engine.inventory_maps import Inventory, Lack, MonthlyMaps, Run
+    from engine.inventory.maps import Inventory, Lack, MonthlyMaps, Run
     from engine.months import Month
     from processes.settings import Settings
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, timedelta
-from itertools import pairwise
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from engine.archive import soil_moisture_months
-from engine.composites import Cadence
 from engine.errors import InputError, MissingDataError
 from engine.features import FEATURES, PRESETS, SIF_PREDICTORS
-from engine.inventory_tiles import tiles_of
-from engine.months import Month, Period, eight_day_periods, month_range
+from engine.inventory.periods import expected_periods
+from engine.inventory.tiles import tiles_of
+from engine.months import Month, Period, month_range
 from engine.own_features import own_exists
 from engine.predictors import predictor_path
 from engine.products import load_specs
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
+    from datetime import date
     from pathlib import Path
 
     from engine.archive import Archive
@@ -157,15 +157,17 @@ def check_archive(archive: Archive, region: Region) -> None:
     """
     root = archive.root
     if not root.is_dir():
-        raise InputError("archive", f"there is no folder {root}", "a folder")
+        raise InputError("archive", f"there is no folder {root}", "a folder of granules")
     if not os.access(root, os.R_OK | os.X_OK):
         raise InputError("archive", f"{root} cannot be read", "a folder that may be read")
     if any(archive.has(product) for product in load_specs()) or _has_own(archive, region):
         return
     files = sum(len(names) for _, _, names in os.walk(root, followlinks=True))
-    wrong = f"none of the {files} files in {root} is known" if files else f"{root} holds no file"
+    wrong = f"{root} holds no file"
+    if files:
+        wrong = f"no name of the {files} files in {root} is that of a known product"
     products = ", ".join(load_specs())
-    raise InputError("archive", wrong, f"files of {products} under their published names")
+    raise InputError("archive", wrong, f"published files of {products}, or a region's own files")
 
 
 def _has_own(archive: Archive, region: Region) -> bool:
@@ -260,7 +262,7 @@ def _of_product(
 ) -> Holding:
     granules = store.archive.granules(spec.id)
     tiles = tiles_of(spec, store.area, {one.tile for one in granules if one.tile})
-    periods, notes = _expected_periods(spec, granules, span)
+    periods, notes = expected_periods(spec, granules, span)
     found = _found(spec, granules, tiled=bool(tiles.needed))
     slots = tuple(
         _slot(spec, period, tile, found) for period in periods for tile in (tiles.needed or (None,))
@@ -332,61 +334,6 @@ def _slot(
     )
 
 
-def _expected_periods(
-    spec: ProductSpec, granules: Sequence[Granule], span: Period
-) -> tuple[Sequence[Period | None], list[str]]:
-    """Return the periods of a complete archive within a span, and what to note about them."""
-    match spec.period:
-        case "static":
-            return (None,), []
-        case "8-day":
-            return tuple(eight_day_periods(span)), []
-        case "year":
-            last = (span.end - timedelta(days=1)).year
-            return tuple(_year(number) for number in range(span.start.year, last + 1)), []
-        case "day":
-            return _expected_days(spec, granules, span)
-
-
-def _expected_days(
-    spec: ProductSpec, granules: Sequence[Granule], span: Period
-) -> tuple[Sequence[Period | None], list[str]]:
-    starts = sorted({granule.period.start for granule in granules if granule.period})
-    if not starts or not _may_be_thinned(spec):
-        return tuple(_day(span.start + timedelta(days=k)) for k in range(span.days)), []
-    spacing = round(Cadence.of(_day(start) for start in starts).spacing)
-    days = _lattice(starts, spacing, span)
-    notes = [f"every {spacing} days, counted as complete so"] if spacing > 1 else []
-    return tuple(_day(day) for day in days if span.start <= day < span.end), notes
-
-
-def _may_be_thinned(spec: ProductSpec) -> bool:
-    """Tell whether days may be left out: not where a feature, or the target, is made of all."""
-    if spec.files_per_day > 1:
-        return False
-    return not any(
-        spec.id in feature.products and feature.time == "every-day" for feature in FEATURES.values()
-    )
-
-
-def _lattice(starts: Sequence[date], spacing: int, span: Period) -> Sequence[date]:
-    """Return the days of an archive that is thinned, and those that it lacks at its own pace.
-
-    >>> from datetime import date
-    >>> starts = [date(2019, 12, 19), date(2019, 12, 27), date(2020, 1, 1), date(2020, 1, 17)]
-    >>> span = Period(date(2019, 12, 10), date(2020, 1, 31))
-    >>> [day.day for day in _lattice(starts, 8, span)]
-    [11, 19, 27, 1, 9, 17, 25]
-    """
-    step = timedelta(days=spacing)
-    before = (starts[0] - span.start).days // spacing
-    days = [starts[0] - k * step for k in range(before, 0, -1)]
-    for one, following in pairwise(starts):
-        days += [one + k * step for k in range(max(1, round((following - one) / step)))]
-    after = (span.end - timedelta(days=1) - starts[-1]).days // spacing
-    return [*days, *(starts[-1] + k * step for k in range(max(0, after) + 1))]
-
-
 # Files of a region's own
 
 
@@ -441,11 +388,3 @@ def is_there(predictor: UserPredictor, root: Path, month: Month | None) -> bool:
     except MissingDataError:
         return False
     return True
-
-
-def _year(number: int) -> Period:
-    return Period(date(number, 1, 1), date(number + 1, 1, 1))
-
-
-def _day(start: date) -> Period:
-    return Period(start, start + timedelta(days=1))

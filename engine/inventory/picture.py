@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from engine.colours import oklab, palette
 from engine.files import atomic_path
-from engine.inventory_maps import Verdict
+from engine.inventory.maps import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from engine.inventory import Cycle, Holding
-    from engine.inventory_maps import Inventory, MonthlyMaps
+    from engine.inventory.holdings import Cycle, Holding
+    from engine.inventory.maps import Inventory, MonthlyMaps
     from engine.months import Month
 
 _DOTS_PER_INCH = 150
@@ -31,6 +31,9 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 1.35, 1.35, 1.05, 0.85
 _INK, _SOFT, _HAIR, _WARNING = "#222222", "#767676", "#c4c4c4", "#b3261e"
 _GAP = 0.8
 """Rows between the products and the maps."""
+
+_STEP = 0.85
+"""Where the scale ends for what is not quite complete."""
 
 _VERDICT_SHARE = {Verdict.WITH_SIF: 1.0, Verdict.WITHOUT_SIF: 0.45, Verdict.NONE: 0.0}
 """Where a map lies on the scale of colours."""
@@ -156,8 +159,9 @@ def _draw_cell(axes: Axes, columns: tuple[float, float], row: float, share: floa
 
 
 def _colour(share: float) -> tuple[float, float, float]:
+    """Colour a share; the darkest is kept for what is complete."""
     table = palette("completeness").table()
-    red, green, blue = table[round(share * (len(table) - 1))]
+    red, green, blue = table[round(share * (len(table) - 1) * (1 if share >= 1 else _STEP))]
     return float(red), float(green), float(blue)
 
 
@@ -202,7 +206,8 @@ def _draw_calendar(axes: Axes, months: Sequence[Month], layout: _Layout) -> None
         if column == 0 or month.month == 1:
             _write(axes, column + 0.06, -1.75, str(month.year), _INK, align="left")
         if column and month.month == 1:
-            axes.plot([column] * 2, [-2, layout.rows], color=_SOFT, linewidth=0.5, clip_on=False)
+            line = axes.plot([column] * 2, [-1.6, layout.rows], color=_SOFT, linewidth=0.5)
+            line[0].set(zorder=0, clip_on=False)
 
 
 def _draw_caption(figure: Figure, inventory: Inventory) -> None:

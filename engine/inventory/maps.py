@@ -12,7 +12,7 @@ from engine.archive import MIN_SHARE
 from engine.errors import MissingDataError
 from engine.feature_sources import SourceFinder
 from engine.features import FEATURES, PRESETS, SIF_PREDICTORS
-from engine.inventory import SOIL_MOISTURE, check_archive, holdings, is_there, months_seen
+from engine.inventory.holdings import SOIL_MOISTURE, check_archive, holdings, is_there, months_seen
 from engine.months import eight_day_periods
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from engine.feature_store import FeatureStore
     from engine.features import Feature
-    from engine.inventory import Count, Holding
+    from engine.inventory.holdings import Count, Holding
     from engine.months import Month, Period
 
 SIF = "sif"
