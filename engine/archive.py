@@ -144,9 +144,15 @@ class Archive:
     def _files(self) -> Iterator[Path]:
         if not self.root.is_dir():
             raise InputError("archive", f"there is no folder {self.root.name}", "a folder")
-        for folder, folders, names in os.walk(self.root, followlinks=True):
+        for folder, folders, names in os.walk(self.root, onerror=_tell, followlinks=True):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             yield from (Path(folder, name) for name in names if not name.startswith("."))
+
+
+def _tell(error: OSError) -> None:
+    """Say that a folder cannot be read, lest its files be taken for missing."""
+    name = Path(error.filename or "").name
+    _log.warning("the folder %s is passed over: %s", name, error.strerror)
 
 
 def _better(one: Granule, other: Granule | None, spec: ProductSpec) -> Granule:

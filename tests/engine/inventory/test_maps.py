@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,7 +36,6 @@ from engine.testing import shared_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from engine.world import World
 
@@ -396,6 +396,23 @@ def test_a_folder_that_may_not_be_read_is_an_error(
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(InputError, match="cannot be read"):
         check_archive(Archive(tmp_path), region())
+
+
+def test_a_folder_that_is_passed_over_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Files that may not be seen are not silently taken for missing."""
+    root = write(tmp_path, file_names(SPRING))
+    genuine = os.scandir
+
+    def scan(folder: Path) -> object:
+        if Path(folder).name == "eSIF":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return genuine(folder)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    assert inventory_of(root, region()).holding("eSIF").count().found == 0
+    assert "the folder eSIF is passed over: Permission denied" in caplog.text
 
 
 def test_an_archive_without_dates_needs_the_months(tmp_path: Path) -> None:
