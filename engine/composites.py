@@ -98,8 +98,8 @@ class MeanOverTime:
         self.span, self.cadence = span, cadence
         self._total: Floats | None = None
         self._weight: Floats | None = None
-        self._good: Floats = np.zeros(())
-        self._between: Floats = np.zeros(())
+        self._good: Floats = np.zeros((), np.float32)
+        self._between: Floats = np.zeros((), np.float32)
 
     def add(
         self, values: Floats, weight: Floats, days: float, *, interpolated: bool = False
@@ -127,7 +127,7 @@ class MeanOverTime:
         if interpolated:
             self._between = self._between + counted
         else:
-            self._good = self._good + np.where(weight >= 1, counted, 0.0)
+            self._good = self._good + counted * (weight >= 1)
 
     def result(self, min_support: float = MIN_SUPPORT) -> Composite:
         """Return the mean of the maps taken so far.

@@ -145,9 +145,9 @@ def derive(feature: Feature, fields: Fields) -> Field:
         return class_fields(first, {feature.label: _codes(feature)})[feature.label]
     if feature.derive is None:
         return first
-    values = DERIVATIONS[feature.derive](inputs).astype(np.float32)
-    weakest = reduce(np.minimum, (_or_one(field.weight) for field in inputs.values()))
-    weight = np.where(np.isfinite(values), weakest, np.float32(0))
+    values = DERIVATIONS[feature.derive](inputs).astype(np.float32, copy=False)
+    weight = reduce(np.minimum, (_or_one(field.weight) for field in inputs.values()))
+    weight[~np.isfinite(values)] = 0
     return Field(values=values, weight=weight, geobox=first.geobox, units=feature.units)
 
 

@@ -49,7 +49,7 @@ class PeriodSeries:
 
     def __init__(self, periods: Sequence[Period]) -> None:
         self.periods = tuple(periods)
-        self._total: list[Floats | None] = [None] * len(self.periods)
+        self._mean: list[Floats | None] = [None] * len(self.periods)
         self._weight: list[Floats | None] = [None] * len(self.periods)
 
     def add(self, values: Floats, weight: Floats, period: Period) -> None:
@@ -68,21 +68,20 @@ class PeriodSeries:
         if not any(shared):
             return
         index = int(np.argmax(shared))
-        counted = np.where(np.isfinite(values), weight, 0).astype(np.float32)
-        filled = np.where(counted > 0, values, 0).astype(np.float32) * counted
-        total, seen = self._total[index], self._weight[index]
-        self._total[index] = filled if total is None else total + filled
-        self._weight[index] = counted if seen is None else seen + counted
+        counted = np.where(np.isfinite(values), weight, 0)
+        mean, seen = self._mean[index], self._weight[index]
+        if mean is None or seen is None:
+            self._mean[index] = np.where(counted > 0, values, np.nan).astype(np.float32)
+            self._weight[index] = counted.astype(np.float16)
+            return
+        both = seen + counted
+        added = np.where(counted > 0, values, 0) * counted
+        np.divide(np.where(seen > 0, mean * seen, 0) + added, both, out=mean, where=both > 0)
+        self._weight[index] = both.astype(np.float16)
 
     def values(self, index: int) -> Floats | None:
         """Return the mean of a period ``(y, x)``, NaN where missing; None without any map."""
-        if not 0 <= index < len(self.periods):
-            return None
-        total, weight = self._total[index], self._weight[index]
-        if total is None or weight is None:
-            return None
-        mean = np.full(total.shape, np.nan, np.float32)
-        return np.divide(total, weight, out=mean, where=weight > 0)
+        return self._mean[index] if 0 <= index < len(self.periods) else None
 
     def bridged(self, index: int) -> Floats | None:
         """Return what a period's missing pixels are between their neighbours in time.

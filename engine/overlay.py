@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from odc.geo.crs import CRS
 from scipy import sparse
 
-from engine.grids import EASE2_CRS, covering_window, outline, transformer
+from engine.grids import EASE2_CRS, SINUSOIDAL_CRS, covering_window, outline, transformer
 from engine.homolosine import lobes_of
+from engine.intervals import overlap_matrix, plane_edges, shared_bands
 from engine.sampling import sampled
 
 if TYPE_CHECKING:
@@ -43,6 +45,9 @@ _CHUNK = 2_000_000
 
 _TOLERANCE = 1e-3
 """Pixels by which a row may leave its parallel before a grid counts as another kind."""
+
+_EQUAL_AREA = {EASE2_CRS, str(CRS(SINUSOIDAL_CRS))}
+"""Reference systems on whose plane areas are true."""
 
 _INSIDE = 1e-9
 """Degrees from a lobe's border at which one is surely in it."""
@@ -91,6 +96,8 @@ def overlay(source: GeoBox, target: GeoBox, strips: int = STRIPS) -> tuple[Matri
     if window is None:
         return (_empty(source, target),)
     cropped = source[window]
+    if _share_a_plane(source, target):
+        return _on_a_plane(cropped, target, window, source)
     meridians = _meridians(target)
     theirs = parallels(target, meridians)
     ours = [parallels(cropped, *part) for part in _parts(cropped, meridians)]
@@ -155,28 +162,21 @@ def _parts(
     return parts
 
 
-def overlap_matrix(source_edges: FloatArray, target_edges: FloatArray) -> Matrix:
-    """Return the share of each target interval that each source interval covers.
+def _share_a_plane(*grids: GeoBox) -> bool:
+    """Tell whether grids lie square to each other on one plane of true areas."""
+    planes = {str(grid.crs) for grid in grids}
+    square = not any(grid.affine.b or grid.affine.d for grid in grids)
+    return square and len(planes) == 1 and planes <= _EQUAL_AREA
 
-    Parameters
-    ----------
-    source_edges, target_edges
-        ``(n + 1,)`` edges of adjoining intervals, rising or falling.
 
-    Returns
-    -------
-    csr_array (target intervals, source intervals), float64
-
-    Examples
-    --------
-    >>> overlap_matrix(np.array([0.0, 1, 2, 3]), np.array([0.0, 1.5, 3])).toarray().round(3)
-    array([[0.667, 0.333, 0.   ],
-           [0.   , 0.333, 0.667]])
-    """
-    source_index, target_index, low, high = _shared_bands(source_edges, target_edges)
-    share = (high - low) / np.abs(np.diff(target_edges))[target_index]
-    shape = (len(target_edges) - 1, len(source_edges) - 1)
-    return sparse.csr_array((share, (target_index, source_index)), shape=shape)
+def _on_a_plane(
+    source: GeoBox, target: GeoBox, window: tuple[slice, slice], whole: GeoBox
+) -> tuple[Matrix, Matrix]:
+    (s_rows, s_columns), (t_rows, t_columns) = plane_edges(source), plane_edges(target)
+    return (
+        _place_columns(overlap_matrix(s_rows, t_rows), window[0].start, whole.shape.y),
+        _place_columns(overlap_matrix(s_columns, t_columns), window[1].start, whole.shape.x),
+    )
 
 
 def _separable(
@@ -213,7 +213,7 @@ def _band_chunks(
     A strip is its target row, its source row, its share of the target row's height and the
     height of its middle.
     """
-    source_row, target_row, low, high = _shared_bands(source.heights, target.heights)
+    source_row, target_row, low, high = shared_bands(source.heights, target.heights)
     order = np.argsort(target_row, kind="stable")
     source_row, target_row, low, high = (
         source_row[order],
@@ -297,26 +297,6 @@ def _rulers(
     keep = (length > 0) & (column >= 0) & (column < wide)
     strip, pixel, _ = np.nonzero(keep)
     return strip, pixel, column[keep], length[keep]
-
-
-def _shared_bands(
-    source_edges: FloatArray, target_edges: FloatArray
-) -> tuple[IndexArray, IndexArray, FloatArray, FloatArray]:
-    """Cut the line at all edges: source index, target index, low and high end of each piece."""
-    cuts = np.union1d(source_edges, target_edges)
-    middle = (cuts[1:] + cuts[:-1]) / 2
-    source_index, target_index = _locate(source_edges, middle), _locate(target_edges, middle)
-    shared = (source_index >= 0) & (target_index >= 0)
-    return source_index[shared], target_index[shared], cuts[:-1][shared], cuts[1:][shared]
-
-
-def _locate(edges: FloatArray, points: FloatArray) -> IndexArray:
-    """Return the interval that holds each point, -1 where none does."""
-    count = len(edges) - 1
-    falling = edges[0] > edges[-1]
-    index = np.searchsorted(edges[::-1] if falling else edges, points) - 1
-    outside = (index < 0) | (index >= count)
-    return np.where(outside, -1, count - 1 - index if falling else index).astype(np.int64)
 
 
 def _forward(

@@ -111,13 +111,14 @@ class Weights:
         valid = np.isfinite(values)
         if weight is not None:
             valid = valid & (weight > 0)
-        mask = valid.astype(np.float32)
-        weighted = mask if weight is None else np.where(valid, weight, 0).astype(np.float32)
-        filled = np.where(valid, values, 0).astype(np.float32)
-        covered = self._product(mask)
+        covered = self._product(valid.astype(np.float32))
+        filled = np.where(valid, values, 0).astype(np.float32, copy=False)
+        if weight is None:
+            return Sums(numerator=self._product(filled), denominator=covered, covered=covered)
+        weighted = np.where(valid, weight, 0).astype(np.float32)
         return Sums(
             numerator=self._product(filled * weighted),
-            denominator=covered if weight is None else self._product(weighted),
+            denominator=self._product(weighted),
             covered=covered,
         )
 

@@ -126,6 +126,7 @@ def static(
     if not tiles:
         return []
     whole = {name: _whole(name, tiles, features[0].product) for name in inputs}
+    tiles.clear()  # elevation comes in hundreds of megabytes
     return [{feature.name: Layer(field=derive(feature, whole)) for feature in features}]
 
 

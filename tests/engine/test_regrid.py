@@ -24,7 +24,7 @@ from engine.grids import (
     lonlat,
     sinusoidal_tile,
 )
-from engine.overlay import overlap_matrix
+from engine.intervals import overlap_matrix
 from engine.regrid import WeightCache, Weights, area_weights, bilinear_weights, total
 from engine.testing import lattice_over
 
