@@ -281,7 +281,7 @@ def test_a_new_product_needs_no_new_code(tmp_path: Path, monkeypatch: pytest.Mon
     terra = load_specs()["MOD11A2"].model_dump()
     pattern = terra["file_pattern"].replace("MOD", "MYD")
     spec = ProductSpec.model_validate(terra | {"id": "MYD11A2", "file_pattern": pattern})
-    monkeypatch.setitem(load_specs(), "MYD11A2", spec)  # type: ignore[arg-type]
+    monkeypatch.setitem(load_specs(), "MYD11A2", spec)
     names = file_names(SPRING)
     names["MYD11A2"] = [name.replace("MOD", "MYD") for name in names["MOD11A2"][1:]]
     taken = inventory_of(write(tmp_path, names), region())
