@@ -20,7 +20,8 @@ from processes.jobs.runner import ProcessRunner
 from processes.jobs.store import SqlJobStore
 from processes.landing import landing_page, load_pygeoapi
 from processes.problems import answer_error
-from processes.routes import Service, routes
+from processes.routes import routes
+from processes.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -206,15 +206,14 @@ def _draw(taken: Inventory, picture: Path) -> None:
 
 def _run(process: str, inputs: JsonValue, settings: Settings) -> JsonValue:
     from processes.definitions import find_process  # noqa: PLC0415
-    from processes.inputs import read_inputs  # noqa: PLC0415
-    from processes.results import address, results_document  # noqa: PLC0415
-    from processes.run import run_process  # noqa: PLC0415
+    from processes.delivery import results_document  # noqa: PLC0415
+    from processes.validation import read_inputs  # noqa: PLC0415
 
-    checked = read_inputs(find_process(process).inputs, inputs)
+    found = find_process(process)
+    checked = read_inputs(found.inputs, inputs)
     with _progress_bar(process) as progress:
-        results = run_process(process, checked, settings, str(uuid4()), progress)
-    located = address(results.outputs(), lambda path: _locate(path, settings))
-    return dict(results_document(process, located, ()))
+        results = found.load()(process, checked, settings, str(uuid4()), progress)
+    return results_document(process, results.outputs(), lambda path: _locate(path, settings))
 
 
 def _locate(path: str, settings: Settings) -> str:

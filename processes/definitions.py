@@ -1,21 +1,28 @@
-"""The processes on offer: their names, inputs and outputs; light, no science is imported."""
+"""The processes on offer: their names, inputs and outputs.
+
+Light: what validates inputs and what does the work are named here and loaded where they are
+needed, so neither a description of ``echo`` nor its job waits for the science to load.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from processes.description import describe_inputs
 from processes.errors import NoSuchProcessError
-from processes.inputs import DownscaleSmapInputs, ReconstructionInputs, ReconstructSifInputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic import JsonValue
+    from pydantic import BaseModel, JsonValue
 
-JOB_CONTROL: list[JsonValue] = ["async-execute", "dismiss"]
-"""A reconstruction takes minutes, so no request waits for one."""
+    from processes.worker import Run
+
+JSON = "application/json"
+TEXT = "text/plain"
+_TRANSMISSION: list[JsonValue] = ["value", "reference"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +33,28 @@ class Output:
     """Short name."""
     description: str
     """What it is."""
-    media_type: str
-    """Its media type."""
+    schema: Mapping[str, JsonValue] = field(default_factory=lambda: {"type": "object"})
+    """What a value looks like."""
+    media_type: str | None = None
+    """Its media type, where it has one beyond plain JSON."""
+    has_addresses: bool = False
+    """Whether its hrefs are relative to the service until a reader's address is known."""
+
+    @property
+    def binary(self) -> bool:
+        """Whether a value is a file, written as base64 inside JSON."""
+        return self.schema.get("contentEncoding") == "binary"
+
+    @property
+    def written_as(self) -> str:
+        """Media type of the output as it is."""
+        return self.media_type or JSON
 
     def describe(self) -> dict[str, JsonValue]:
         """Return the output's description."""
-        schema: dict[str, JsonValue] = {"type": "object", "contentMediaType": self.media_type}
+        schema = dict(self.schema)
+        if self.media_type is not None:
+            schema["contentMediaType"] = self.media_type
         return {"title": self.title, "description": self.description, "schema": schema}
 
 
@@ -47,23 +70,39 @@ class Process:
     """What it does."""
     keywords: tuple[str, ...]
     """Words to find it by."""
-    inputs: type[ReconstructionInputs]
-    """Model that describes and validates the inputs."""
+    inputs_model: str
+    """Where the model lies that describes and validates the inputs, as ``module:name``."""
+    program: str
+    """Where the function lies that does the work, as ``module:name``."""
     outputs: Mapping[str, Output]
     """Outputs by identifier."""
+    synchronous: bool = False
+    """Whether a request may wait for the results."""
     version: str = "0.1.0"
     """Version of the process."""
 
+    @property
+    def inputs(self) -> type[BaseModel]:
+        """Model that describes and validates the inputs."""
+        model: type[BaseModel] = resolve_name(self.inputs_model)
+        return model
+
+    def load(self) -> Run:
+        """Return the function that does the work."""
+        run: Run = resolve_name(self.program)
+        return run
+
     def summarise(self) -> dict[str, JsonValue]:
         """Return the process summary, without links."""
+        control: list[JsonValue] = ["async-execute", "dismiss"]
         return {
             "id": self.id,
             "version": self.version,
             "title": self.title,
             "description": self.description,
             "keywords": list(self.keywords),
-            "jobControlOptions": list(JOB_CONTROL),
-            "outputTransmission": ["value"],
+            "jobControlOptions": ["sync-execute", *control] if self.synchronous else control,
+            "outputTransmission": list(_TRANSMISSION),
         }
 
     def describe(self) -> dict[str, JsonValue]:
@@ -74,21 +113,24 @@ class Process:
         return self.summarise() | {"inputs": describe_inputs(self.inputs), "outputs": outputs}
 
 
-_OUTPUTS = {
+_RECONSTRUCTED = {
     "items": Output(
         title="Maps",
         description="STAC items of the monthly maps.",
         media_type="application/geo+json",
+        has_addresses=True,
     ),
     "model": Output(
         title="Model",
         description="Card of the model that was applied, with the address of its ONNX file.",
-        media_type="application/json",
+        media_type=JSON,
+        has_addresses=True,
     ),
     "report": Output(
         title="Report",
         description="Scores of the model by split, months, and what was left out.",
-        media_type="application/json",
+        media_type=JSON,
+        has_addresses=True,
     ),
 }
 
@@ -98,8 +140,9 @@ RECONSTRUCT_SIF = Process(
     description="Solar-induced chlorophyll fluorescence from 0.05° and 8 days to monthly maps "
     "on the 1 km EASE-Grid 2.0, by a random forest on MODIS reflectance and temperature.",
     keywords=("solar-induced fluorescence", "downscaling", "random forest"),
-    inputs=ReconstructSifInputs,
-    outputs=_OUTPUTS,
+    inputs_model="processes.inputs:ReconstructSifInputs",
+    program="processes.run:run_process",
+    outputs=_RECONSTRUCTED,
 )
 
 DOWNSCALE_SMAP = Process(
@@ -108,12 +151,63 @@ DOWNSCALE_SMAP = Process(
     description="SMAP surface soil moisture from 9 km to monthly maps on the 1 km EASE-Grid "
     "2.0: the model alone, a correction that keeps SMAP's block means, and the analysis.",
     keywords=("soil moisture", "SMAP", "downscaling", "random forest"),
-    inputs=DownscaleSmapInputs,
-    outputs=_OUTPUTS,
+    inputs_model="processes.inputs:DownscaleSmapInputs",
+    program="processes.run:run_process",
+    outputs=_RECONSTRUCTED,
+)
+
+ECHO = Process(
+    id="echo",
+    title="Echo",
+    description="Gives every input back as the output of the same name, after a pause if asked. "
+    "It needs no data: for clients to try the service, and for the OGC test suite.",
+    keywords=("echo", "test"),
+    inputs_model="processes.echo:EchoInputs",
+    program="processes.echo:run_echo",
+    outputs={
+        "stringInput": Output(
+            title="Text",
+            description="The text.",
+            schema={"type": "string"},
+            media_type=TEXT,
+        ),
+        "pause": Output(
+            title="Pause",
+            description="Seconds of the pause.",
+            schema={"type": "number"},
+        ),
+        "arrayInput": Output(
+            title="Numbers",
+            description="The whole numbers.",
+            schema={"type": "array", "items": {"type": "integer"}},
+        ),
+        "bboxInput": Output(
+            title="Bounding box",
+            description="The bounding box.",
+            schema={"allOf": [{"format": "ogc-bbox"}, {"type": "object", "required": ["bbox"]}]},
+        ),
+        "objectInput": Output(
+            title="Object",
+            description="The object.",
+            media_type=JSON,
+        ),
+        "binaryInput": Output(
+            title="Picture",
+            description="The picture, or the link to it.",
+            schema={"type": "string", "contentEncoding": "binary"},
+            media_type="image/tiff",
+        ),
+        "mixedInput": Output(
+            title="Text or number",
+            description="The text or number.",
+            schema={"oneOf": [{"type": "string"}, {"type": "number"}]},
+        ),
+    },
+    synchronous=True,
 )
 
 PROCESSES: Mapping[str, Process] = {
-    process.id: process for process in (RECONSTRUCT_SIF, DOWNSCALE_SMAP)
+    process.id: process for process in (RECONSTRUCT_SIF, DOWNSCALE_SMAP, ECHO)
 }
 
 

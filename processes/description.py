@@ -25,6 +25,13 @@ def describe_inputs(model: type[BaseModel]) -> dict[str, JsonValue]:
     }
 
 
+def media_type_of(model: type[BaseModel], name: str) -> str | None:
+    """Return the media type that the value of an input must have, if it has one."""
+    schema = inline_references(model.model_json_schema()["properties"][name], {})
+    found = _without_null(schema).get("contentMediaType")
+    return found if isinstance(found, str) else None
+
+
 def inline_references(
     schema: Mapping[str, JsonValue], definitions: Mapping[str, Mapping[str, JsonValue]]
 ) -> dict[str, JsonValue]:

@@ -7,8 +7,11 @@
     └── ServiceError
         ├── InvalidRequestError (ValueError)   the request around the inputs is malformed
         ├── RequestTooLargeError (ValueError)  its body is beyond the limit
+        ├── UnsupportedMediaTypeError (ValueError)
         ├── NoSuchProcessError (LookupError)
         ├── NoSuchJobError (LookupError)
+        ├── NoSuchOutputError (LookupError)
+        ├── AlreadyDismissedError (LookupError)
         ├── ResultsNotReadyError (LookupError) the job is queued or runs
         ├── NoResultsError (LookupError)       the job failed or was dismissed
         ├── QueueFullError (RuntimeError)      too many jobs wait
@@ -55,6 +58,14 @@ class RequestTooLargeError(ServiceError, ValueError):
         super().__init__(f"the request's body is too large; allowed: {limit} bytes")
 
 
+class UnsupportedMediaTypeError(ServiceError, ValueError):
+    """The request's body is of a kind that is not read."""
+
+    def __init__(self, media_type: str) -> None:
+        self.media_type = media_type
+        super().__init__(f"Content-Type {media_type:.80}; allowed: application/json")
+
+
 class NoSuchProcessError(ServiceError, LookupError):
     """No process has this identifier."""
 
@@ -69,6 +80,23 @@ class NoSuchJobError(ServiceError, LookupError):
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
         super().__init__(f"there is no job {job_id!r}")
+
+
+class NoSuchOutputError(ServiceError, LookupError):
+    """The job's results have no such output."""
+
+    def __init__(self, job_id: str, output: str, known: Sequence[str]) -> None:
+        self.job_id, self.output, self.known = job_id, output, tuple(known)
+        there = ", ".join(known) or "none"
+        super().__init__(f"job {job_id} has no output {output:.60!r}; allowed: {there}")
+
+
+class AlreadyDismissedError(ServiceError, LookupError):
+    """The job was dismissed before."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"job {job_id} was dismissed before; nothing of it is left to remove")
 
 
 class ResultsNotReadyError(ServiceError, LookupError):

@@ -7,7 +7,7 @@ One model per process serves the description and the validation. What depends on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
+from typing import Annotated, Literal, Self, cast
 
 from pydantic import (
     BaseModel,
@@ -16,7 +16,6 @@ from pydantic import (
     Field,
     PlainSerializer,
     StrictBool,
-    ValidationError,
     ValidationInfo,
     WithJsonSchema,
     model_validator,
@@ -28,12 +27,9 @@ from shapely.geometry.base import BaseGeometry
 from engine.errors import InputError
 from engine.features import PRESETS, preset
 from engine.grids import BBox
-from processes.errors import InvalidInputsError
 from processes.intervals import ALLOWED as DATETIME_ALLOWED
 from processes.intervals import MonthInterval
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+from processes.validation import shown
 
 _CRS84 = (
     "http://www.opengis.net/def/crs/OGC/1.3/CRS84",
@@ -73,7 +69,7 @@ def _read_interval(value: object, info: ValidationInfo) -> MonthInterval:
         return value
     field = info.field_name or "datetime"
     if not isinstance(value, str):
-        raise InputError(field, f"{value!r} is not a text", DATETIME_ALLOWED)
+        raise InputError(field, f"{shown(value)} is not a text", DATETIME_ALLOWED)
     return MonthInterval.parse(value, field)
 
 
@@ -82,14 +78,15 @@ def _read_bbox(value: object) -> BBox:
     if isinstance(value, dict):
         crs = value.get("crs", _CRS84[0])
         if crs not in _CRS84 or set(value) - {"bbox", "crs"}:
-            raise InputError("bbox", f"the crs {crs!r}", f"longitude and latitude, {_CRS84[0]}")
+            allowed = f"longitude and latitude, {_CRS84[0]}"
+            raise InputError("bbox", f"the crs {shown(crs)}", allowed)
         value = value.get("bbox")
     numbers = isinstance(value, list | tuple) and all(
         isinstance(number, int | float) and not isinstance(number, bool) for number in value
     )
     if not numbers:
         allowed = "[west, south, east, north]"
-        raise InputError("bbox", f"{value!r} is not a list of numbers", allowed)
+        raise InputError("bbox", f"{shown(value)} is not a list of numbers", allowed)
     return BBox.parse(cast("list[float]", value))
 
 
@@ -266,36 +263,3 @@ class DownscaleSmapInputs(ReconstructionInputs):
                 "features", "'sif' is not chosen here", "the input sif: with or without"
             )
         return self
-
-
-def read_inputs[M: BaseModel](model: type[M], values: object) -> M:
-    """Validate the inputs of a process.
-
-    Raises
-    ------
-    InvalidInputsError
-        Names every input at fault, what was wrong and what is allowed.
-    """
-    if not isinstance(values, dict):
-        raise InvalidInputsError([InputError("inputs", f"{values!r:.60}", "a JSON object")])
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        problems = [_problem(model, details) for details in error.errors()]
-        raise InvalidInputsError(problems) from None
-
-
-def _problem(model: type[BaseModel], details: ErrorDetails) -> InputError:
-    """Say in our words what pydantic found."""
-    cause = details.get("ctx", {}).get("error")
-    if isinstance(cause, InputError):
-        return cause
-    field = ".".join(str(part) for part in details["loc"]) or "inputs"
-    name = str(details["loc"][0]) if details["loc"] else ""
-    if details["type"] == "extra_forbidden":
-        return InputError(field, "there is no such input", ", ".join(model.model_fields))
-    if details["type"] == "missing":
-        known = model.model_fields.get(name)
-        return InputError(field, "it is required", (known and known.description) or "a value")
-    allowed = details["msg"].removeprefix("Input should be ").removeprefix("String should ")
-    return InputError(field, f"{details['input']!r:.60}", allowed)

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 
 from engine.errors import InputError
 from engine.files import atomic_path
+from processes.openapi import openapi_document
 from processes.problems import answer_error
 from processes.status import link
 
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from processes.settings import Settings
+
+
+_PROCESSES = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf"
+CONFORMANCE = [
+    f"{_PROCESSES}/{name}"
+    for name in ("core", "ogc-process-description", "json", "html", "oas30", "job-list", "dismiss")
+]
+"""Classes of OGC API - Processes 1.0 that the service obeys; callbacks are not among them."""
 
 
 def public_address(settings: Settings) -> str:
@@ -46,21 +55,29 @@ def load_pygeoapi(settings: Settings) -> Starlette:
 
 
 def _imported(settings: Settings) -> Starlette:
-    from pygeoapi.openapi import get_oas  # noqa: PLC0415  (its import takes seconds)
-
     configuration = _configuration(settings)
     folder = settings.work_folder / "pygeoapi"
     files = {
         "PYGEOAPI_CONFIG": (folder / "config.yml", configuration),
-        "PYGEOAPI_OPENAPI": (folder / "openapi.yml", get_oas(configuration)),
+        "PYGEOAPI_OPENAPI": (folder / "openapi.yml", openapi_document(public_address(settings))),
     }
     for variable, (path, content) in files.items():
         with atomic_path(path) as temporary:
             temporary.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         os.environ[variable] = str(path.absolute())
     application: Starlette = importlib.import_module("pygeoapi.starlette_app").APP
+    _conformance_classes()[:] = CONFORMANCE
     application.add_exception_handler(HTTPException, answer_error)
+    application.add_exception_handler(Exception, answer_error)
     return application
+
+
+def _conformance_classes() -> list[str]:
+    """Return the list in which pygeoapi claims classes of OGC API - Processes."""
+    from pygeoapi.api import processes  # noqa: PLC0415
+
+    classes: list[str] = processes.CONFORMANCE_CLASSES
+    return classes
 
 
 async def landing_page(request: Request) -> Response:

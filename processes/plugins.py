@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pygeoapi.process.base import BaseProcessor, JobNotFoundError, ProcessorExecuteError
 from pygeoapi.process.manager.base import BaseManager
 
-from processes.definitions import DOWNSCALE_SMAP, RECONSTRUCT_SIF, Process, find_process
+from processes.definitions import DOWNSCALE_SMAP, ECHO, RECONSTRUCT_SIF, Process, find_process
 from processes.errors import NoSuchJobError
 from processes.jobs.model import JobFilter
 from processes.jobs.store import SqlJobStore
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from processes.jobs.model import Job
 
 
-class ReconstructionProcessor(BaseProcessor):  # type: ignore[misc]  # pygeoapi has no types
+class OwnProcessor(BaseProcessor):  # type: ignore[misc]  # pygeoapi has no types
     """A processor that describes one of our processes to pygeoapi."""
 
     process: Process
@@ -32,20 +32,26 @@ class ReconstructionProcessor(BaseProcessor):  # type: ignore[misc]  # pygeoapi 
         super().__init__(processor_def, self.process.describe() | {"links": []})
 
     def execute(self, data: dict[str, Any], outputs: Any = None) -> tuple[str, Any]:  # noqa: ARG002
-        """Refuse: a reconstruction is a job."""
+        """Refuse: jobs do the work."""
         raise ProcessorExecuteError(user_msg="execute this process through the job routes")
 
 
-class ReconstructSifProcessor(ReconstructionProcessor):
+class ReconstructSifProcessor(OwnProcessor):
     """``reconstruct-sif`` for pygeoapi."""
 
     process = RECONSTRUCT_SIF
 
 
-class DownscaleSmapProcessor(ReconstructionProcessor):
+class DownscaleSmapProcessor(OwnProcessor):
     """``downscale-smap`` for pygeoapi."""
 
     process = DOWNSCALE_SMAP
+
+
+class EchoProcessor(OwnProcessor):
+    """``echo`` for pygeoapi."""
+
+    process = ECHO
 
 
 class JobManager(BaseManager):  # type: ignore[misc]  # pygeoapi has no types

@@ -10,14 +10,17 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from processes.errors import (
+    AlreadyDismissedError,
     InvalidInputsError,
     InvalidRequestError,
     NoResultsError,
     NoSuchJobError,
+    NoSuchOutputError,
     NoSuchProcessError,
     QueueFullError,
     RequestTooLargeError,
     ResultsNotReadyError,
+    UnsupportedMediaTypeError,
 )
 
 if TYPE_CHECKING:
@@ -37,12 +40,21 @@ _TABLE: Mapping[type[VadoseError], tuple[HTTPStatus, str, str]] = {
     InvalidInputsError: (HTTPStatus.BAD_REQUEST, _PLAIN, "Invalid inputs"),
     InvalidRequestError: (HTTPStatus.BAD_REQUEST, _PLAIN, "Invalid request"),
     RequestTooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _PLAIN, "Request too large"),
+    UnsupportedMediaTypeError: (
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        _PLAIN,
+        "Media type not supported",
+    ),
     NoSuchProcessError: (HTTPStatus.NOT_FOUND, f"{_OGC}/no-such-process", "No such process"),
     NoSuchJobError: (HTTPStatus.NOT_FOUND, f"{_OGC}/no-such-job", "No such job"),
+    NoSuchOutputError: (HTTPStatus.NOT_FOUND, _PLAIN, "No such output"),
+    AlreadyDismissedError: (HTTPStatus.GONE, _PLAIN, "Job already dismissed"),
     ResultsNotReadyError: (HTTPStatus.NOT_FOUND, f"{_OGC}/result-not-ready", "Results not ready"),
     QueueFullError: (HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, "Queue full"),
 }
 """Status, type and title of every error that may reach a client over HTTP."""
+
+_RETRY_SECONDS = "30"
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
@@ -58,9 +70,15 @@ async def answer_error(request: Request, error: Exception) -> Response:
     return JSONResponse(
         {"type": kind, "title": title, "status": int(status), "detail": detail},
         status_code=status,
-        headers=dict(getattr(error, "headers", None) or {}),
+        headers=_headers(error),
         media_type="application/json" if on_execution else "application/problem+json",
     )
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    if isinstance(error, QueueFullError):
+        return {"Retry-After": _RETRY_SECONDS}
+    return dict(getattr(error, "headers", None) or {})
 
 
 def _explain(error: Exception) -> tuple[HTTPStatus, str, str, str]:

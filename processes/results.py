@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     type Document = Mapping[str, JsonValue]
 
-from processes.definitions import PROCESSES
-
 GEOJSON = "application/geo+json"
 
 
@@ -51,30 +49,9 @@ def item_collection(items: Sequence[tuple[str, Document]]) -> dict[str, JsonValu
     return {"type": "FeatureCollection", "features": [_feature(path, item) for path, item in items]}
 
 
-def address(outputs: Document, locate: Callable[[str], str]) -> dict[str, JsonValue]:
-    """Return outputs whose service-relative hrefs have become absolute."""
-    located = map_hrefs(dict(outputs), lambda href: href if _absolute(href) else locate(href))
-    return located if isinstance(located, dict) else {}
-
-
-def results_document(process_id: str, outputs: Document, wanted: Sequence[str]) -> Document:
-    """Return the results as OGC API - Processes 1.0 writes them: qualified values by output.
-
-    Parameters
-    ----------
-    process_id
-        The process, which knows the media types.
-    outputs
-        Values by output.
-    wanted
-        Outputs to show; none means all.
-    """
-    described = PROCESSES[process_id].outputs
-    return {
-        name: {"mediaType": described[name].media_type, "value": value}
-        for name, value in outputs.items()
-        if not wanted or name in wanted
-    }
+def address(value: JsonValue, locate: Callable[[str], str]) -> JsonValue:
+    """Return an output whose service-relative hrefs have become absolute."""
+    return map_hrefs(value, lambda href: href if _absolute(href) else locate(href))
 
 
 def map_hrefs(value: JsonValue, change: Callable[[str], str]) -> JsonValue:

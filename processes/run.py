@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 import xarray as xr
 
@@ -34,21 +34,6 @@ LOGGER = logging.getLogger(__name__)
 
 _PREPARED, _MAPPED = 0.5, 0.9
 """Shares of a run after which the model and the maps are there, for progress."""
-
-
-class Run(Protocol):
-    """What a worker calls."""
-
-    def __call__(
-        self,
-        process_id: str,
-        inputs: ReconstructionInputs,
-        settings: Settings,
-        run_id: str,
-        progress: Progress,
-    ) -> Results:
-        """Run a process to its results."""
-        ...
 
 
 def run_process(

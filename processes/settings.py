@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     """Threads of one job."""
     body_limit: Annotated[int, Field(ge=1024)] = 1_048_576
     """Largest body of a request, bytes."""
+    sync_limit: Annotated[float, Field(ge=0)] = 30
+    """Longest that a request waits for its results before it is told of a job, seconds."""
     training_limit: Annotated[float, Field(gt=0)] = 600
     """Longest training that a request may cause without asking to ``retrain``, seconds."""
     log_level: str = "INFO"

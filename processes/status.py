@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from processes.jobs.model import JobStatus
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pydantic import JsonValue
+    from starlette.datastructures import QueryParams
 
     from processes.definitions import Process
     from processes.jobs.model import Job
@@ -21,6 +23,34 @@ JSON_TYPE = "application/json"
 def link(href: str, rel: str, title: str, media_type: str = JSON_TYPE) -> dict[str, JsonValue]:
     """Return one link."""
     return {"href": href, "rel": rel, "type": media_type, "title": title}
+
+
+def page_links(
+    address: str, query: QueryParams, limit: int, offset: int, total: int
+) -> list[JsonValue]:
+    """Return the links of one page of a list: itself, the next, the one before.
+
+    Parameters
+    ----------
+    address
+        Address of the list.
+    query
+        The page's own query, whose filters every page keeps.
+    limit, offset, total
+        Most members of a page, members before this one, and members in all.
+    """
+    kept = [(name, value) for name, value in query.multi_items() if name != "offset"]
+
+    def page(at: int) -> str:
+        pairs = [*kept, ("offset", str(at))] if at else kept
+        return f"{address}?{urlencode(pairs)}" if pairs else address
+
+    links: list[JsonValue] = [link(page(offset), "self", "This page")]
+    if offset + limit < total:
+        links.append(link(page(offset + limit), "next", "Next page"))
+    if offset > 0:
+        links.append(link(page(max(0, min(offset, total) - limit)), "prev", "Page before"))
+    return links
 
 
 def status_info(job: Job, base: str) -> dict[str, JsonValue]:

@@ -8,20 +8,21 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.errors import InputError, MissingDataError, VadoseError
 from processes.definitions import find_process
 from processes.errors import DismissedError, InvalidInputsError
-from processes.inputs import read_inputs
 from processes.jobs.store import SqlJobStore
 from processes.logs import configure_logging
 from processes.settings import Settings
+from processes.validation import read_inputs
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from engine.progress import Progress
     from processes.jobs.store import JobStore
-    from processes.run import Run
 
 LOGGER = logging.getLogger(__name__)
 
@@ -31,6 +32,30 @@ INTERNAL = "the service failed while it worked on the job; its log says why"
 _BY_CLIENT = (InputError, InvalidInputsError, MissingDataError)
 
 
+class Outcome(Protocol):
+    """What a run leaves."""
+
+    def outputs(self) -> dict[str, JsonValue]:
+        """Return the outputs by identifier; what is missing was not made."""
+        ...
+
+
+class Run(Protocol):
+    """The work of a process."""
+
+    def __call__(
+        self,
+        process_id: str,
+        inputs: Any,
+        settings: Settings,
+        run_id: str,
+        progress: Progress,
+        /,
+    ) -> Outcome:
+        """Run a process to its results; ``inputs`` is of the process's own model."""
+        ...
+
+
 def main(job_id: str, attempt: int) -> int:
     """Run one attempt of a job; return the exit code."""
     settings = Settings.load()
@@ -38,16 +63,24 @@ def main(job_id: str, attempt: int) -> int:
     end_with_parent()
     store = SqlJobStore.open(settings.job_database)
     try:
-        # Imported here: the science takes seconds to load, and its failure is the job's.
-        from processes.run import run_process  # noqa: PLC0415
-
-        return execute(store, settings, job_id, attempt, run_process)
+        return execute(store, settings, job_id, attempt)
     finally:
         store.close()
 
 
-def execute(store: JobStore, settings: Settings, job_id: str, attempt: int, run: Run) -> int:
+def execute(
+    store: JobStore, settings: Settings, job_id: str, attempt: int, run: Run | None = None
+) -> int:
     """Run one attempt and write down how it ended.
+
+    Parameters
+    ----------
+    store, settings
+        Where the job is, and what it works with.
+    job_id, attempt
+        The job, claimed for this attempt.
+    run
+        What to do instead of the process's own work.
 
     Returns
     -------
@@ -57,7 +90,10 @@ def execute(store: JobStore, settings: Settings, job_id: str, attempt: int, run:
     job = store.get(job_id)
     progress = reporter(store, job_id, attempt)
     try:
-        inputs = read_inputs(find_process(job.process_id).inputs, dict(job.inputs))
+        process = find_process(job.process_id)
+        inputs = read_inputs(process.inputs, dict(job.inputs))
+        # Loaded here: the science takes seconds to load, and its failure is the job's.
+        run = run or process.load()
         results = run(job.process_id, inputs, settings, job_id, progress)
     except DismissedError:
         LOGGER.info("dismissed")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,22 @@ class JobStatus(StrEnum):
 _TERMINAL = frozenset({JobStatus.SUCCESSFUL, JobStatus.FAILED, JobStatus.DISMISSED})
 
 
+type Response = Literal["document", "raw"]
+"""One JSON document of all outputs, or each output as it is."""
+type Transmission = Literal["value", "reference"]
+"""An output itself, or the address where it lies."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How a request wants its results."""
+
+    response: Response = "document"
+    """The form of the answer."""
+    outputs: Mapping[str, Transmission] = field(default_factory=dict)
+    """Outputs asked for, and how; empty means all, by value."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """What is known of one job; times are UTC, with zone."""
@@ -41,8 +57,8 @@ class Job:
     """The process that it executes."""
     inputs: Mapping[str, JsonValue]
     """Inputs as the client sent them, validated."""
-    outputs: tuple[str, ...]
-    """Outputs asked for; empty means all."""
+    delivery: Delivery
+    """How the results are wanted."""
     status: JobStatus
     """Where it stands."""
     progress: int
@@ -65,12 +81,20 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs a list shows; empty tuples mean no restriction."""
+    """Which jobs a list shows; empty tuples and None mean no restriction."""
 
     statuses: tuple[JobStatus, ...] = ()
     """States to show."""
     process_ids: tuple[str, ...] = ()
     """Processes to show."""
+    created_from: datetime | None = None
+    """Show jobs accepted then or later."""
+    created_before: datetime | None = None
+    """Show jobs accepted earlier than this."""
+    least_seconds: float | None = None
+    """Show jobs that were started and have run at least so long."""
+    most_seconds: float | None = None
+    """Show jobs that were started and have run at most so long."""
     limit: int = 10
     """Most jobs to return."""
     offset: int = 0

@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from processes.jobs.model import JobStatus
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -151,6 +153,8 @@ class ProcessRunner:
             self._children.remove(child)
             if current and code is not None:
                 self._store.fail(child.job.id, child.job.attempt, _ending(code))
+            elif self._dismissed(child) and self._work is not None:
+                shutil.rmtree(self._work / child.job.id, ignore_errors=True)
 
     def _still_wanted(self, child: _Child) -> bool:
         """Whether the store still says that this very attempt runs."""
@@ -159,6 +163,11 @@ class ProcessRunner:
         except LookupError:
             return False
         return not known.status.terminal and known.attempt == child.job.attempt
+
+    def _dismissed(self, child: _Child) -> bool:
+        with suppress(LookupError):
+            return self._store.get(child.job.id).status is JobStatus.DISMISSED
+        return True
 
     def _end(self, child: _Child) -> None:
         """End a child and all that it started; one that has ended leaves none behind."""

@@ -23,6 +23,7 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    null,
     select,
     update,
 )
@@ -31,7 +32,7 @@ from sqlalchemy import (
 )
 
 from processes.errors import NoSuchJobError
-from processes.jobs.model import Job, JobFilter, JobStatus
+from processes.jobs.model import Delivery, Job, JobFilter, JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +75,7 @@ class JobStore(Protocol):
     """Keeps jobs through restarts; every method is one short transaction."""
 
     def create(
-        self, process_id: str, inputs: Mapping[str, JsonValue], outputs: Sequence[str] = ()
+        self, process_id: str, inputs: Mapping[str, JsonValue], delivery: Delivery | None = None
     ) -> Job:
         """Accept a job."""
         ...
@@ -112,7 +113,7 @@ class JobStore(Protocol):
         ...
 
     def dismiss(self, job_id: str) -> bool:
-        """Dismiss a job that has not ended; False where it has."""
+        """Dismiss a job and drop its results; False where it was dismissed before."""
         ...
 
     def delete(self, job_id: str) -> bool:
@@ -152,9 +153,10 @@ class SqlJobStore:
         self._engine.dispose()
 
     def create(
-        self, process_id: str, inputs: Mapping[str, JsonValue], outputs: Sequence[str] = ()
+        self, process_id: str, inputs: Mapping[str, JsonValue], delivery: Delivery | None = None
     ) -> Job:
         """Accept a job."""
+        delivery = delivery or Delivery()
         now = _now()
         job_id = str(uuid4())
         next_sequence = select(func.coalesce(func.max(_JOBS.c.sequence), 0) + 1).scalar_subquery()
@@ -165,7 +167,7 @@ class SqlJobStore:
                     sequence=next_sequence,
                     process_id=process_id,
                     inputs=dict(inputs),
-                    outputs=list(outputs),
+                    outputs={"response": delivery.response, "outputs": dict(delivery.outputs)},
                     status=JobStatus.ACCEPTED,
                     message="waiting in line",
                     created=now,
@@ -263,12 +265,13 @@ class SqlJobStore:
         )
 
     def dismiss(self, job_id: str) -> bool:
-        """Dismiss a job that has not ended; False where it has."""
+        """Dismiss a job and drop its results; False where it was dismissed before."""
         return self._change(
-            (_JOBS.c.id == job_id, _JOBS.c.status.in_(_ACTIVE)),
+            (_JOBS.c.id == job_id, _JOBS.c.status != JobStatus.DISMISSED),
             status=JobStatus.DISMISSED,
             message="dismissed by request",
-            finished=_now(),
+            finished=func.coalesce(_JOBS.c.finished, _now()),
+            results=null(),
         )
 
     def delete(self, job_id: str) -> bool:
@@ -308,7 +311,21 @@ def _restrict[S: Select[*tuple[Any, ...]]](query: S, wanted: JobFilter) -> S:
         query = query.where(_JOBS.c.status.in_(wanted.statuses))
     if wanted.process_ids:
         query = query.where(_JOBS.c.process_id.in_(wanted.process_ids))
+    if wanted.created_from is not None:
+        query = query.where(_JOBS.c.created >= _text(wanted.created_from))
+    if wanted.created_before is not None:
+        query = query.where(_JOBS.c.created < _text(wanted.created_before))
+    if wanted.least_seconds is not None:
+        query = query.where(_seconds() >= wanted.least_seconds)
+    if wanted.most_seconds is not None:
+        query = query.where(_seconds() <= wanted.most_seconds)
     return query
+
+
+def _seconds() -> ColumnElement[float]:
+    """Return how long a job has run: nothing for one that was never started."""
+    end = func.coalesce(_JOBS.c.finished, _now())
+    return 86400 * (func.julianday(end) - func.julianday(_JOBS.c.started))
 
 
 def _job(row: Row[tuple[object, ...]]) -> Job:
@@ -318,8 +335,21 @@ def _job(row: Row[tuple[object, ...]]) -> Job:
         for name in ("created", "started", "finished", "updated")
     }
     status = JobStatus(values["status"])
-    return Job(**(values | times | {"status": status, "outputs": tuple(values["outputs"])}))
+    delivery = _delivery(values.pop("outputs"))
+    return Job(**(values | times | {"status": status, "delivery": delivery}))
+
+
+def _delivery(kept: Any) -> Delivery:
+    """Read how results are wanted, also as the first version wrote it."""
+    if isinstance(kept, list):
+        return Delivery(outputs=dict.fromkeys(kept, "value"))
+    return Delivery(response=kept["response"], outputs=kept["outputs"])
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return _text(datetime.now(UTC))
+
+
+def _text(time: datetime) -> str:
+    """Write a time so that the order of texts is the order of times."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import uuid
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -15,6 +15,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
 from engine.testing import shared_path
+from processes.definitions import PROCESSES
 from processes.jobs.model import JobFilter
 from processes.jobs.store import SqlJobStore
 from processes.settings import Settings
@@ -47,18 +48,33 @@ def obeys() -> Callable[[str, object], None]:
     return check
 
 
+def linked(document: dict[str, Any], relation: str) -> str:
+    (address,) = [link["href"] for link in document["links"] if link["rel"] == relation]
+    return str(address)
+
+
 def execute(client: httpx.Client, **inputs: object) -> httpx.Response:
     body = {"inputs": {"datetime": "2020-05"} | inputs}
     return client.post(EXECUTION, json=body, headers={"Prefer": "respond-async"})
 
 
 def test_processes_are_listed_and_described(client: httpx.Client, obeys: Callable) -> None:
-    """Both processes are listed; the list and the descriptions obey their schemas."""
+    """All processes are listed; the list and the descriptions obey their schemas."""
     document = client.get("/processes").json()
     obeys("processList.yaml", document)
-    assert [one["id"] for one in document["processes"]] == ["reconstruct-sif", "downscale-smap"]
-    assert len(client.get("/processes?limit=1").json()["processes"]) == 1
-    obeys("process.yaml", client.get("/processes/downscale-smap").json())
+    assert [one["id"] for one in document["processes"]] == list(PROCESSES)
+    for process_id in PROCESSES:
+        obeys("process.yaml", client.get(f"/processes/{process_id}").json())
+
+
+def test_processes_are_listed_in_pages(client: httpx.Client) -> None:
+    """Next and prev links lead through all processes and back."""
+    first = client.get("/processes?limit=1").json()
+    second = client.get(linked(first, "next")).json()
+    assert [one["id"] for page in (first, second) for one in page["processes"]] == [
+        *list(PROCESSES)[:2]
+    ]
+    assert client.get(linked(second, "prev")).json()["processes"] == first["processes"]
 
 
 def test_an_execution_is_accepted_as_a_job(client: httpx.Client, obeys: Callable) -> None:
@@ -87,7 +103,11 @@ def test_a_successful_job_links_its_results(
     """The results are qualified values by output, with absolute addresses."""
     job_id = client.post(
         "/processes/reconstruct-sif/execution",
-        json={"inputs": {"datetime": "2020-05"}, "outputs": {"items": {}, "report": {}}},
+        json={
+            "inputs": {"datetime": "2020-05"},
+            "outputs": {"items": {}, "report": {}},
+            "response": "document",
+        },
     ).json()["jobID"]
     store = SqlJobStore.open(settings.job_database)
     while (claimed := store.claim()) is not None and claimed.id != job_id:
@@ -140,8 +160,6 @@ def test_files_that_stayed_with_a_job_are_served_and_go_with_it(
     assert (reply.status_code, reply.content) == (206, b"ap")
     assert client.get(f"/jobs/{job_id}/files/%2e%2e/x").status_code == 404
     client.delete(f"/jobs/{job_id}")
-    assert folder.exists()
-    client.delete(f"/jobs/{job_id}")
     assert not folder.exists()
 
 
@@ -163,15 +181,19 @@ def test_results_of_a_waiting_job_are_not_ready(client: httpx.Client) -> None:
     assert reply.json()["type"] == f"{OGC}/result-not-ready"
 
 
-def test_dismissing_ends_a_job_and_then_forgets_it(client: httpx.Client, obeys: Callable) -> None:
-    """The first DELETE dismisses, the second removes, the third finds nothing."""
+def test_dismissing_ends_a_job_once(client: httpx.Client, obeys: Callable) -> None:
+    """The job can be seen as dismissed; a second DELETE is told so; an unknown job is none."""
     job_id = execute(client).json()["jobID"]
-    for _ in range(2):
-        reply = client.delete(f"/jobs/{job_id}")
-        assert reply.status_code == 200
-        obeys("statusInfo.yaml", reply.json())
-        assert reply.json()["status"] == "dismissed"
     reply = client.delete(f"/jobs/{job_id}")
+    assert reply.status_code == 200
+    obeys("statusInfo.yaml", reply.json())
+    assert reply.json()["status"] == "dismissed"
+    assert client.get(f"/jobs/{job_id}").json()["status"] == "dismissed"
+    again = client.delete(f"/jobs/{job_id}")
+    assert again.status_code == 410
+    obeys("exception.yaml", again.json())
+    assert "dismissed before" in again.json()["detail"]
+    reply = client.delete(f"/jobs/{uuid.uuid4()}")
     assert (reply.status_code, reply.json()["type"]) == (404, f"{OGC}/no-such-job")
 
 
@@ -196,14 +218,40 @@ def test_jobs_are_listed_in_pages(client: httpx.Client, obeys: Callable) -> None
         (b"[1, 2]", "the body is no JSON object"),
         (b"null", "the body is no JSON object"),
         (b'{"inputs": {"datetime": NaN}}', "the body is no JSON"),
-        (b"[" * 100_000, "the body is no JSON"),
-        (b'{"inputs": {"datetime": ' + b"1" * 5000 + b"}}", "the body is no JSON"),
-        (b'{"inputs": null}', "inputs: None"),
+        (b"[" * 100_000, "the body is nested too deeply; allowed: 64 levels"),
+        (b'{"a":' * 70 + b"1" + b"}" * 70, "the body is nested too deeply; allowed: 64 levels"),
+        (b'{"inputs": {"datetime": ' + b"1" * 5000 + b"}}", "a number of 5000 digits"),
+        (b'{"inputs": {"datetime": 1e999}}', "a number is too large"),
+        (b'{"inputs": {"datetime": "\\ud800"}}', "half of a surrogate pair"),
+        (b'{"inputs": {"datetime": "\xff"}}', "the body is no UTF-8 text"),
+        (b'{"inputs": {"datetime": "2020-05"', "the body is no JSON (line 1, column 34)"),
+        (b'{"inputs": null}', "inputs: null; allowed: a JSON object"),
+        (b'{"inputs": [1]}', "inputs: [1]; allowed: a JSON object"),
+        (b'{"inputs": {"datetime": null}}', "datetime: null; allowed: a value"),
+        (b'{"inputs": {"datetime": {"href": "http://a/b"}}}', "it is given by reference"),
         (b'{"inputs": {}}', "datetime: it is required"),
         (b'{"inputs": {"datetime": "2020-05"}, "mode": "async"}', "unknown member mode"),
-        (b'{"inputs": {"datetime": "2020-05"}, "response": "raw"}', "response: only document"),
+        (b'{"inputs": {"datetime": "2020-05"}, "response": "bogus"}', "response: 'bogus'"),
         (b'{"inputs": {"datetime": "2020-05"}, "outputs": {"maps": {}}}', "outputs.maps"),
-        (b'{"inputs": {"datetime": "2020-05"}, "outputs": ["items"]}', "outputs: not a JSON"),
+        (b'{"inputs": {"datetime": "2020-05"}, "outputs": ["items"]}', 'outputs: ["items"]'),
+        (b'{"inputs": {"datetime": "2020-05"}, "outputs": null}', "outputs: null"),
+        (b'{"inputs": {"datetime": "2020-05"}, "response": null}', "response: null"),
+        (b'{"inputs": {"datetime": "2020-05"}, "subscriber": {}}', "callbacks are not offered"),
+        (
+            b'{"inputs": {"datetime": "2020-05"}, "outputs": {"items": 5}}',
+            "outputs.items: 5; allowed: an object",
+        ),
+        (
+            b'{"inputs": {"datetime": "2020-05"}, "outputs": {"items": {"transmissionMode": 1}}}',
+            "outputs.items.transmissionMode: 1; allowed: value, reference",
+        ),
+        (
+            (
+                b'{"inputs": {"datetime": "2020-05"},'
+                b' "outputs": {"items": {"format": {"mediaType": "text/csv"}}}}'
+            ),
+            "outputs.items.format.mediaType: 'text/csv'; allowed: application/geo+json",
+        ),
         (
             b'{"inputs": {"datetime": "2020-05", "bbox": [170, 0, -170, 5]}}',
             "bbox: [170.0, 0.0, -170.0, 5.0] crosses the antimeridian or is inside out",
@@ -237,7 +285,15 @@ def test_large_bodies_are_refused(client: httpx.Client) -> None:
         ("/jobs?status=bogus", 400, "about:blank"),
         ("/jobs?limit=0", 400, "about:blank"),
         ("/jobs?offset=x", 400, "about:blank"),
-        (f"/jobs?limit={'9' * 5000}", 400, "about:blank"),
+        ("/jobs?limit=-1", 400, "about:blank"),
+        ("/jobs?datetime=garbage", 400, "about:blank"),
+        ("/jobs?datetime=2026-05-02/2026-05-01", 400, "about:blank"),
+        ("/jobs?minDuration=-1", 400, "about:blank"),
+        ("/jobs?maxDuration=1.5", 400, "about:blank"),
+        ("/jobs?type=pipeline", 400, "about:blank"),
+        ("/jobs?colour=red", 400, "about:blank"),
+        ("/jobs?f=xml", 400, "about:blank"),
+        ("/processes?limit=x", 400, "about:blank"),
         ("/jobs/..%2f..%2fetc%2fpasswd", 404, "about:blank"),
         ("/nothing/at/all", 404, "about:blank"),
     ],

@@ -13,9 +13,9 @@ from pyproj import Transformer
 from engine.errors import GranuleError, InputError, MissingDataError
 from engine.progress import silent
 from processes.definitions import find_process
-from processes.inputs import read_inputs
 from processes.run import run_process
 from processes.settings import Settings
+from processes.validation import read_inputs
 from stac.validate import validate_catalog
 
 if TYPE_CHECKING:

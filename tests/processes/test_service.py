@@ -58,7 +58,8 @@ class Served:
 
 def execute(client: httpx.Client, process: str, **inputs: object) -> Finished:
     """Execute a process and watch its job to the end."""
-    reply = client.post(f"/processes/{process}/execution", json={"inputs": inputs})
+    body = {"inputs": inputs, "response": "document"}
+    reply = client.post(f"/processes/{process}/execution", json=body)
     assert reply.status_code == 201, reply.text
     address = reply.headers["Location"]
     statuses = [reply.json()]

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from processes.errors import NoSuchJobError
-from processes.jobs.model import JobFilter, JobStatus
+from processes.jobs.model import Delivery, JobFilter, JobStatus
 from processes.jobs.store import SqlJobStore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 INPUTS = {"datetime": "2020-05"}
+WANTED = Delivery(response="raw", outputs={"items": "reference"})
 
 
 def test_a_job_goes_from_line_to_success(store: SqlJobStore) -> None:
     """Accepted, claimed, reported on, and ended with its results."""
-    job = store.create("reconstruct-sif", INPUTS, ["items"])
+    job = store.create("reconstruct-sif", INPUTS, WANTED)
     assert (job.status, job.progress, job.started) == (JobStatus.ACCEPTED, 0, None)
     claimed = store.claim()
     assert claimed is not None
@@ -27,7 +28,7 @@ def test_a_job_goes_from_line_to_success(store: SqlJobStore) -> None:
     assert store.report(job.id, 1, 40, "month 2 of 5")
     assert store.succeed(job.id, 1, {"report": {"months": 5}})
     ended = store.get(job.id)
-    assert (ended.status, ended.progress, ended.outputs) == (JobStatus.SUCCESSFUL, 100, ("items",))
+    assert (ended.status, ended.progress, ended.delivery) == (JobStatus.SUCCESSFUL, 100, WANTED)
     assert ended.finished is not None
     assert ended.finished.utcoffset() is not None
     assert store.results(job.id) == {"report": {"months": 5}}

@@ -1,0 +1,65 @@
+"""The request header ``Prefer`` (RFC 7240): which preferences a client has."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_PREFERENCE = re.compile(rf"(?:{_QUOTED}|[^,\"])+")
+_NAME_AND_VALUE = re.compile(
+    rf"\s*(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:=\s*(?P<value>{_QUOTED}|[^\s;\"]*))?\s*(?:;.*)?",
+    re.DOTALL,
+)
+_MOST_DIGITS = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """What a client prefers; what it says beyond this is ignored, as the header demands."""
+
+    respond_async: bool = False
+    """Whether the answer may be a job."""
+    wait: int | None = None
+    """Seconds that it would wait for the results."""
+
+    def applied(self, names: Iterable[str]) -> str:
+        """Return the value of ``Preference-Applied`` for those of some names that were asked.
+
+        >>> Preferences(respond_async=True, wait=10).applied(["respond-async", "wait"])
+        'respond-async, wait=10'
+        """
+        said = {"respond-async": "respond-async"} if self.respond_async else {}
+        if self.wait is not None:
+            said["wait"] = f"wait={self.wait}"
+        return ", ".join(said[name] for name in names if name in said)
+
+
+def read_preferences(headers: Iterable[str]) -> Preferences:
+    """Read every ``Prefer`` header of a request; the first of two equal names counts.
+
+    >>> read_preferences(['Respond-Async; foo="a,b", WAIT="10"', "wait=99"])
+    Preferences(respond_async=True, wait=10)
+    >>> read_preferences(["respond-sync, wait=soon"])
+    Preferences(respond_async=False, wait=None)
+    """
+    said: dict[str, str] = {}
+    for name, value in _preferences(headers):
+        said.setdefault(name, value)
+    wait = said.get("wait", "")
+    return Preferences(
+        respond_async="respond-async" in said,
+        wait=int(wait[:_MOST_DIGITS]) if wait.isascii() and wait.isdigit() else None,
+    )
+
+
+def _preferences(headers: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for header in headers:
+        for preference in _PREFERENCE.findall(header):
+            found = _NAME_AND_VALUE.fullmatch(preference)
+            if found is not None:
+                yield found["name"].lower(), (found["value"] or "").strip('"')

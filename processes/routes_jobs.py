@@ -1,0 +1,86 @@
+"""Jobs: their list, their status, their results, and their end by request."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse
+
+from processes.delivery import deliver, deliver_one
+from processes.errors import AlreadyDismissedError, NoResultsError, ResultsNotReadyError
+from processes.job_query import read_job_filter, refuse_unknown
+from processes.service import Service
+from processes.status import link, page_links, status_info
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import JsonValue
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from processes.jobs.model import Job
+
+_CHANGING = {"Cache-Control": "no-store"}
+
+
+def list_jobs(request: Request) -> Response:
+    """List jobs, newest first, in pages."""
+    service = Service.of(request)
+    wanted = read_job_filter(request.query_params)
+    jobs, total = service.store.find(wanted)
+    base = service.base(request)
+    address = f"{base}/jobs"
+    links = page_links(address, request.query_params, wanted.limit, wanted.offset, total)
+    links.append(link(f"{address}?f=html", "alternate", "This page", "text/html"))
+    document = {"jobs": [status_info(job, base) for job in jobs], "links": links}
+    return JSONResponse(document, headers=_CHANGING)
+
+
+def get_job(request: Request) -> Response:
+    """Return the status of a job."""
+    service, job = _job(request)
+    return JSONResponse(status_info(job, service.base(request)), headers=_CHANGING)
+
+
+def dismiss_job(request: Request) -> Response:
+    """End a job that waits or runs, and remove what a job left.
+
+    The job stays to be seen, as dismissed. What is in the catalogue stays too; maps that were
+    kept with the job go.
+    """
+    service, job = _job(request)
+    if not service.store.dismiss(job.id):
+        raise AlreadyDismissedError(job.id)
+    service.runner.wake()
+    shutil.rmtree(service.settings.work_folder / job.id, ignore_errors=True)
+    return JSONResponse(status_info(service.store.get(job.id), service.base(request)))
+
+
+def get_results(request: Request) -> Response:
+    """Return the results of a successful job, in the form that its request wanted."""
+    service, job = _job(request)
+    return deliver(job, _outputs(service, job), service.base(request))
+
+
+def get_result(request: Request) -> Response:
+    """Return one output of a successful job, as it is."""
+    service, job = _job(request)
+    outputs = _outputs(service, job)
+    return deliver_one(job, outputs, service.base(request), request.path_params["output"])
+
+
+def _job(request: Request) -> tuple[Service, Job]:
+    refuse_unknown(request.query_params, ("f",))
+    service = Service.of(request)
+    return service, service.store.get(request.path_params["job_id"])
+
+
+def _outputs(service: Service, job: Job) -> Mapping[str, JsonValue]:
+    outputs = service.store.results(job.id)
+    if not job.status.terminal:
+        raise ResultsNotReadyError(job.id, job.status)
+    if outputs is None:
+        raise NoResultsError(job.id, job.status, job.message, by_client=job.by_client)
+    return outputs

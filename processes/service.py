@@ -1,0 +1,34 @@
+"""What the routes of the service share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, cast
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from processes.jobs.runner import Runner
+    from processes.jobs.store import JobStore
+    from processes.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the routes work with."""
+
+    settings: Settings
+    """Limits and the public address."""
+    store: JobStore
+    """The jobs."""
+    runner: Runner
+    """Who runs them."""
+
+    @classmethod
+    def of(cls, request: Request) -> Self:
+        """Return the service that a request came to."""
+        return cast("Self", request.app.state.service)
+
+    def base(self, request: Request) -> str:
+        """Return the service's address, without a slash at its end."""
+        return str(self.settings.url or request.base_url).rstrip("/")

@@ -1,0 +1,120 @@
+"""From the inputs of a request to the model of a process, or to what was wrong with them.
+
+An input comes as a plain value or as a qualified one, ``{"value": …, "mediaType": …}``. What is
+valid as it stands is taken so; only then is a qualified value looked into, since an input may
+itself be an object with a member ``value``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from engine.errors import InputError
+from processes.description import media_type_of
+from processes.errors import InvalidInputsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic_core import ErrorDetails
+
+_QUALIFIED = frozenset({"value", "mediaType", "encoding", "schema", "format"})
+_LINK = frozenset({"href", "rel", "type", "hreflang", "title", "format"})
+_ALLOWED = {
+    "bool_type": "true or false",
+    "dict_type": "a JSON object",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "list_type": "a JSON array",
+    "model_type": "a JSON object",
+    "string_type": "a text",
+    "tuple_type": "a JSON array",
+}
+"""What pydantic's kinds of error allow, in the words of JSON."""
+
+
+def read_inputs[M: BaseModel](model: type[M], values: object) -> M:
+    """Validate the inputs of a process.
+
+    Raises
+    ------
+    InvalidInputsError
+        Names every input at fault, what was wrong and what is allowed.
+    """
+    if not isinstance(values, dict):
+        raise InvalidInputsError([InputError("inputs", shown(values), "a JSON object")])
+    absent = [name for name, value in values.items() if value is None]
+    if absent:
+        allowed = "a value, or to leave the input out"
+        raise InvalidInputsError([InputError(name, "null", allowed) for name in absent])
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        at_fault = {str(details["loc"][0]) for details in error.errors() if details["loc"]}
+        plain = {
+            name: _plain(model, name, value) if name in at_fault else value
+            for name, value in values.items()
+        }
+        if plain == values:
+            raise InvalidInputsError(_problems(model, error)) from None
+    try:
+        return model.model_validate(plain)
+    except ValidationError as error:
+        raise InvalidInputsError(_problems(model, error)) from None
+
+
+def shown(value: object) -> str:
+    """Return the beginning of a value for messages: a text in quotes, the rest as JSON.
+
+    >>> shown(None), shown("rf"), shown([1, "a", True])
+    ('null', "'rf'", '[1, "a", true]')
+    """
+    if isinstance(value, str):
+        return f"'{value:.60}'"
+    return f"{json.dumps(value, ensure_ascii=False, default=str):.60}"
+
+
+def _plain(model: type[BaseModel], name: str, value: JsonValue) -> JsonValue:
+    """Return what a qualified value qualifies, and other values as they are."""
+    if not isinstance(value, dict) or name not in model.model_fields:
+        return value
+    if "href" in value and set(value) <= _LINK:
+        allowed = "the value itself, in the request"
+        raise InvalidInputsError([InputError(name, "it is given by reference", allowed)])
+    if "value" not in value or not set(value) <= _QUALIFIED:
+        return value
+    given = _format(value).get("mediaType")
+    expected = media_type_of(model, name)
+    if given is not None and expected is not None and given != expected:
+        raise InvalidInputsError([InputError(f"{name}.mediaType", shown(given), expected)])
+    return value["value"]
+
+
+def _format(value: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    """Return where a qualified value tells its format: in itself, or in a member of its own."""
+    inner = value.get("format")
+    return inner if isinstance(inner, dict) else value
+
+
+def _problems(model: type[BaseModel], error: ValidationError) -> list[InputError]:
+    return [_problem(model, details) for details in error.errors()]
+
+
+def _problem(model: type[BaseModel], details: ErrorDetails) -> InputError:
+    """Say in our words what pydantic found."""
+    cause = details.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return cause
+    field = ".".join(str(part) for part in details["loc"]) or "inputs"
+    name = str(details["loc"][0]) if details["loc"] else ""
+    if details["type"] == "extra_forbidden":
+        return InputError(field, "there is no such input", ", ".join(model.model_fields))
+    if details["type"] == "missing":
+        known = model.model_fields.get(name)
+        return InputError(field, "it is required", (known and known.description) or "a value")
+    said = details["msg"].removeprefix("Input should be ").removeprefix("String should ")
+    return InputError(field, shown(details["input"]), _ALLOWED.get(details["type"], said))
