@@ -160,18 +160,8 @@ class SourceFinder:
         if feature.time == "static":
             return self.archive.granules(product)
         if feature.time == "yearly":
-            return self._of_latest_year(product, span)
+            return self.archive.latest(product, span)
         return self.archive.granules(product, span) or self._just_missed(product, span)
-
-    def _of_latest_year(self, product: str, span: Period) -> tuple[Granule, ...]:
-        """Return the maps of the span's own year, else of the latest year before it."""
-        maps = {granule: granule.period for granule in self.archive.granules(product)}
-        years = {one.start.year for one in maps.values() if one and one.start < span.end}
-        return (
-            tuple(granule for granule, one in maps.items() if one and one.start.year == max(years))
-            if years
-            else ()
-        )
 
     def _just_missed(self, product: str, span: Period) -> tuple[Granule, ...]:
         """Return granules of a thinned daily product that only just miss a short span.

@@ -23,7 +23,7 @@ from engine.making import inertia, plain
 from engine.months import eight_day_periods
 from engine.own_features import own_exists, own_features, read_own
 from engine.predictors import predictor_path
-from engine.products import decode, load_specs
+from engine.products import decode
 from engine.regrid import WeightCache
 from engine.solar import clear_sky_par
 from engine.stages import MIN_VALID, Fine, Layer, Times, over_time, shared_days, static, to_fine
@@ -258,7 +258,7 @@ class FeatureStore:
         if not granules:
             raise MissingDataError("eSIF", _days(period), "one granule of these 8 days")
         granule = max(granules, key=lambda granule: shared_days(granule, period))
-        fields = decode(granule, self.area, ["sif"])
+        fields = self._decode(granule, ["sif"])
         if not fields:
             raise _untouched("eSIF", _days(period), self.region.name)
         return fields["sif"]
@@ -376,7 +376,7 @@ class FeatureStore:
         timing = () if still else (span, self._sources.cadence(product), bridging)
         key = self._key(
             str(timing),
-            *(load_specs()[one].model_dump_json() for one in _products(first, product)),
+            *(self.region.spec(one).model_dump_json() for one in _products(first, product)),
             *(feature.model_dump_json() for feature in features),
             granules=found.everything,
         )
@@ -416,7 +416,8 @@ class FeatureStore:
         return inertia(features[0], self._decode, partners_of, self.weights)
 
     def _decode(self, granule: Granule, variables: Sequence[str]) -> Mapping[str, Field]:
-        return decode(granule, self.area, variables)
+        spec = self.region.spec(granule.product)
+        return decode(granule, self.area, variables, spec=spec)
 
 
 def _dataset(area: GeoBox, features: Sequence[Feature], made: Sequence[Fine]) -> xr.Dataset:

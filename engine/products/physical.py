@@ -308,4 +308,4 @@ def _quality_weight(quality: Stored, table: NDArray[np.float32]) -> NDArray[np.f
 
 
 def _shown(variable: VariableSpec, said: Said) -> str:
-    return said.name or variable.name
+    return said.name or next(iter(variable.source), variable.name)

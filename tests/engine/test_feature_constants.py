@@ -133,6 +133,5 @@ def _write_modis_constant(
         geobox = whole[window]
         fields = {name: np.full(tuple(geobox.shape), values.get(name, 0)) for name in packed.fields}
         time = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        seen = Observation(product=product, time=time, geobox=geobox, fields=fields)
-        path = write_modis(seen, archive / product / tile, "test")
-        path.rename(path.with_name(path.name.replace("h27v05", tile)))
+        seen = Observation(product=product, time=time, geobox=geobox, fields=fields, tile=tile)
+        write_modis(seen, archive / product / tile, "test")
