@@ -51,7 +51,7 @@ class Errors(BaseModel):
     daily_length: float
     """Wavelength of the daily error, km."""
     winter_gaps: bool
-    """Whether clouds leave gaps from October to March."""
+    """Whether places under cloud morning and night are missing from October to March."""
     last_year: int
     """Last year that is published."""
 
@@ -87,7 +87,8 @@ class ComparisonMap:
         seen = self._seen(day)
         values = self.sampler.to_lattice(seen)
         if self.errors.winter_gaps and self._domain.season(day.day).month not in range(4, 10):
-            clear = self.sampler.to_lattice(day.clear_day.astype(np.float32))
+            either = (day.clear_day | day.clear_night).astype(np.float32)
+            clear = self.sampler.to_lattice(either)
             values = np.where(clear > 0.5, values, np.float32(np.nan))
         yield Observation(
             product=self._product,
