@@ -12,10 +12,11 @@ from engine.archive import Archive
 from engine.errors import GridMismatchError, MissingDataError
 from engine.feature_store import FeatureStore
 from engine.features import SIF_PREDICTORS
-from engine.grids import BBox, covering_window, sinusoidal_tile
+from engine.grids import BBox, covering_window, lonlat, sinusoidal_tile
 from engine.months import Month, eight_day_period
 from engine.region import Region
-from engine.testing import lattice_over
+from engine.solar import diurnal_amplitude
+from engine.testing import lattice_over, write_geotiff
 from engine.world.operators.observation import Observation
 from engine.world.writers.geotiff import write_chirps, write_srtm
 from engine.world.writers.modis_hdf4 import packed_products, write_modis
@@ -37,15 +38,34 @@ CONSTANT = {
     "Nadir_Reflectance_Band7": 0.10,
     "LST_Day_1km": 300.0,
     "LST_Night_1km": 285.0,
+    "Albedo_BSA_shortwave": 0.2,
+    "Albedo_WSA_shortwave": 0.25,
+    "ET_500m": 16.0,
+    "Lai_500m": 2.5,
+    "LC_Type1": 12,
 }
+SOIL = {"clay": 200, "sand": 300, "silt": 600}
 EXPECTED = {
     "ndvi": 0.30 / 0.40,
     "evi": 2.5 * 0.30 / (0.35 + 0.30 - 0.225 + 1),
     "nirv": 0.75 * 0.35,
     "ndwi_gao": 0.05 / 0.65,
     "nsdsi": 0.10 / 0.30,
+    "nsdsi1": 0.10 / 0.20,
+    "nsdsi2": 0.10 / 0.10,
+    "nirv_offset": (0.75 - 0.08) * 0.35,
     "lst_day": 300.0,
     "lst_night": 285.0,
+    "albedo": 0.8 * 0.2 + 0.2 * 0.25,
+    "et": 2.0,
+    "lai": 2.5,
+    "lc_crop": 1.0,
+    "lc_forest": 0.0,
+    "lc_water": 0.0,
+    "clay": 100 * 200 / 1100,
+    "sand": 100 * 300 / 1100,
+    "silt": 100 * 600 / 1100,
+    "soil_total": 110.0,
     "elevation": 123.0,
     "slope": 0.0,
     "precipitation": 2.5,
@@ -60,9 +80,50 @@ def test_constants_stay_constant_through_every_step(tmp_path: Path) -> None:
     month = store.month(FEBRUARY, list(EXPECTED))
     for name, value in EXPECTED.items():
         assert np.allclose(month[name], value, rtol=2e-6, atol=1e-6), name
+    assert "MCD12Q1.A2019001" in month.attrs["granules_MCD12Q1"]
     period = store.sif_predictors(eight_day_period(date(2020, 2, 10)))
     for name in SIF_PREDICTORS:
         assert np.ptp(period[name].to_numpy()) < 3e-6 * float(period[name].max())
+
+
+def test_thermal_inertia_is_the_mean_of_its_periods(tmp_path: Path) -> None:
+    """Each 8-day period has the sun of its own middle; they count by the days they share."""
+    archive = tmp_path / "archive"
+    _write_constant_archive(archive)
+    store = _store(archive, tmp_path)
+    _, latitude = lonlat(store.area)
+    periods = store.periods(FEBRUARY)
+    correction = np.average(
+        [diurnal_amplitude(latitude, one.start + timedelta(4)) for one in periods],
+        axis=0,
+        weights=[one.shared_days(FEBRUARY.period) for one in periods],
+    )
+    month = store.month(FEBRUARY, ["ati"])
+    assert np.allclose(month["ati"], correction * (1 - 0.21) / 15, rtol=1e-3)
+    assert "MCD43A3.A2020033" in month.attrs["granules_MCD43A3"]
+
+
+def test_thermal_inertia_needs_albedo(tmp_path: Path) -> None:
+    """Temperature alone gives none, and the error names what is missing."""
+    archive = tmp_path / "archive"
+    _write_modis_constant("MOD11A2", date(2020, 2, 2), archive, CONSTANT)
+    with pytest.raises(MissingDataError, match=r"MCD43A3.*2020-02"):
+        _store(archive, tmp_path).month(FEBRUARY, ["ati"])
+
+
+def test_land_cover_of_a_later_year_does_not_serve(tmp_path: Path) -> None:
+    """A month takes the map of its own year, else an earlier one; never a later one."""
+    archive = tmp_path / "archive"
+    _write_modis_constant("MCD12Q1", date(2020, 1, 1), archive, CONSTANT)
+    _write_modis_constant("MCD12Q1", date(2021, 1, 1), archive, CONSTANT | {"LC_Type1": 13})
+    store = _store(archive, tmp_path)
+    towns = [
+        float(store.month(Month(year, 3), ["lc_urban"])["lc_urban"].mean())
+        for year in (2020, 2021, 2022)
+    ]
+    assert towns == pytest.approx([0, 1, 1])
+    with pytest.raises(MissingDataError, match=r"MCD12Q1.*2019-12.*earlier year"):
+        store.month(Month(2019, 12), ["lc_urban"])
 
 
 def test_a_month_without_any_valid_value_is_an_error(tmp_path: Path) -> None:
@@ -104,7 +165,20 @@ def _write_constant_archive(archive: Path, first: date = date(2020, 1, 25)) -> N
     for k in range(5):
         start = date(2020, 1, 25) + timedelta(8 * k)
         _write_modis_constant("MOD11A2", start, archive, CONSTANT)
+        for product in ("MOD16A2GF", "MOD15A2H", "MCD43A3"):
+            _write_modis_constant(product, start, archive, CONSTANT)
         _write_modis_constant("MCD43A4", first + timedelta(8 * k), archive, CONSTANT)
+    _write_modis_constant("MCD12Q1", date(2019, 1, 1), archive, CONSTANT)
+    soil = lattice_over(area, 1 / 480)
+    (archive / "SoilGrids").mkdir()
+    for name, amount in SOIL.items():
+        write_geotiff(
+            archive / "SoilGrids" / f"{name}_0-5cm_mean.tif",
+            np.full(tuple(soil.shape), amount, np.int16),
+            (soil.affine.c, soil.affine.f),
+            soil.affine.a,
+            nodata=-32768,
+        )
     rain = lattice_over(area, 0.05)
     for k in range(29):
         time = datetime(2020, 2, k + 1, tzinfo=UTC)
