@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from contextlib import contextmanager
@@ -60,6 +61,16 @@ def serving(settings: Settings, runner: Runner | None = None) -> Iterator[httpx.
             thread.join()
 
 
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Undo what a command does to the log, whose handler writes to a stream that is closed."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
 @pytest.fixture(scope="session")
 def serve() -> Callable[..., AbstractContextManager[httpx.Client]]:
     """Give the means to serve some settings; ``run_jobs=False`` leaves the jobs in line."""
@@ -95,9 +106,9 @@ def store(tmp_path: Path) -> Iterator[SqlJobStore]:
 
 @pytest.fixture(scope="session")
 def wait_for() -> Callable[[Callable[[], bool]], None]:
-    """Give the means to wait until something is so."""
+    """Give the means to wait until something is so, on a busy machine, too."""
 
-    def wait(condition: Callable[[], bool], seconds: float = 20) -> None:
+    def wait(condition: Callable[[], bool], seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, "it did not come true in time"

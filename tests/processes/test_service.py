@@ -191,7 +191,7 @@ def test_a_running_job_can_be_dismissed(served: Served, wait_for: Callable) -> N
     body = {"inputs": {"datetime": "../..", "retrain": True}}
     job_id = served.client.post("/processes/reconstruct-sif/execution", json=body).json()["jobID"]
     address = f"/jobs/{job_id}"
-    wait_for(lambda: served.client.get(address).json()["progress"] > 0)
+    wait_for(lambda: served.client.get(address).json()["status"] == "running")
     assert served.client.delete(address).json()["status"] == "dismissed"
     assert served.client.get(address).json()["status"] == "dismissed"
     assert served.client.get(f"{address}/results").status_code == 410
