@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +16,20 @@ from odc.geo.geobox import GeoBox
 from pyhdf.SD import SD, SDC
 from rasterio.transform import from_origin
 
-from engine.grids import COARSE_PIXEL, SINUSOIDAL_TILE, covering_window
+from engine.grids import COARSE_PIXEL, SINUSOIDAL_TILE, covering_window, sinusoidal_tile
 from engine.models.candidates import candidate
 from engine.models.card import CardRegion, CardTarget
 from engine.models.table import Table, Variable
 from engine.models.training import Task
 from engine.months import Month, month_range
 from engine.world import World, build_world
+from engine.world.operators.observation import Observation
+from engine.world.writers.modis_hdf4 import packed_products
+from engine.world.writers.modis_hdf4 import write_modis as write_granule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from numpy.typing import NDArray
 
@@ -73,6 +78,32 @@ def lattice_over(area: GeoBox, pixel: float, pad: int = 4) -> GeoBox:
     if window is None:
         raise ValueError("the area lies on no globe")
     return whole[window]
+
+
+def write_even_modis(
+    product: str,
+    tile: str,
+    day: date,
+    archive: Path,
+    values: Mapping[str, float],
+    *,
+    area: GeoBox,
+    pad: int = 2,
+) -> Path:
+    """Write one date of a MODIS tile, cropped to an area, each field the same everywhere.
+
+    Fields are named as in the file, in physical units; those not given are 0.
+    """
+    packed = packed_products()[product]
+    whole = sinusoidal_tile(tile, packed.tile_pixels)
+    window = covering_window(whole, area, pad)
+    if window is None:
+        raise ValueError(f"{tile} does not touch the area")
+    geobox = whole[window]
+    fields = {name: np.full(tuple(geobox.shape), values.get(name, 0)) for name in packed.fields}
+    time = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    seen = Observation(product=product, time=time, geobox=geobox, tile=tile, fields=fields)
+    return write_granule(seen, archive / product / tile, "test")
 
 
 # Models

@@ -12,14 +12,13 @@ from engine.archive import Archive
 from engine.errors import GridMismatchError, MissingDataError
 from engine.feature_store import FeatureStore
 from engine.features import SIF_PREDICTORS
-from engine.grids import BBox, covering_window, lonlat, sinusoidal_tile
+from engine.grids import BBox, lonlat
 from engine.months import Month, eight_day_period
 from engine.region import Region
 from engine.solar import diurnal_amplitude
-from engine.testing import lattice_over, write_geotiff
+from engine.testing import lattice_over, write_even_modis, write_geotiff
 from engine.world.operators.observation import Observation
 from engine.world.writers.geotiff import write_chirps, write_srtm
-from engine.world.writers.modis_hdf4 import packed_products, write_modis
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,7 +105,7 @@ def test_thermal_inertia_is_the_mean_of_its_periods(tmp_path: Path) -> None:
 def test_thermal_inertia_needs_albedo(tmp_path: Path) -> None:
     """Temperature alone gives none, and the error names what is missing."""
     archive = tmp_path / "archive"
-    _write_modis_constant("MOD11A2", date(2020, 2, 2), archive, CONSTANT)
+    _write_modis("MOD11A2", date(2020, 2, 2), archive, CONSTANT)
     with pytest.raises(MissingDataError, match=r"MCD43A3.*2020-02"):
         _store(archive, tmp_path).month(FEBRUARY, ["ati"])
 
@@ -114,8 +113,8 @@ def test_thermal_inertia_needs_albedo(tmp_path: Path) -> None:
 def test_land_cover_of_a_later_year_does_not_serve(tmp_path: Path) -> None:
     """A month takes the map of its own year, else an earlier one; never a later one."""
     archive = tmp_path / "archive"
-    _write_modis_constant("MCD12Q1", date(2020, 1, 1), archive, CONSTANT)
-    _write_modis_constant("MCD12Q1", date(2021, 1, 1), archive, CONSTANT | {"LC_Type1": 13})
+    _write_modis("MCD12Q1", date(2020, 1, 1), archive, CONSTANT)
+    _write_modis("MCD12Q1", date(2021, 1, 1), archive, CONSTANT | {"LC_Type1": 13})
     store = _store(archive, tmp_path)
     towns = [
         float(store.month(Month(year, 3), ["lc_urban"])["lc_urban"].mean())
@@ -129,7 +128,7 @@ def test_land_cover_of_a_later_year_does_not_serve(tmp_path: Path) -> None:
 def test_a_month_without_any_valid_value_is_an_error(tmp_path: Path) -> None:
     """A month of clouds is named, not mapped as a gap."""
     archive = tmp_path / "archive"
-    _write_modis_constant("MOD11A2", date(2020, 2, 2), archive, CONSTANT | {"LST_Day_1km": np.nan})
+    _write_modis("MOD11A2", date(2020, 2, 2), archive, CONSTANT | {"LST_Day_1km": np.nan})
     store = _store(archive, tmp_path)
     assert np.isfinite(store.month(FEBRUARY, ["lst_night"])["lst_night"]).all()
     with pytest.raises(MissingDataError, match=r"MOD11A2.*2020-02.*lst_day"):
@@ -139,8 +138,8 @@ def test_a_month_without_any_valid_value_is_an_error(tmp_path: Path) -> None:
 def test_tiles_whose_granules_differ_in_grid_are_refused(tmp_path: Path) -> None:
     """Dates of one tile that were cropped differently cannot be averaged pixel by pixel."""
     archive = tmp_path / "archive"
-    _write_modis_constant("MOD11A2", date(2020, 2, 2), archive, CONSTANT)
-    _write_modis_constant("MOD11A2", date(2020, 2, 10), archive, CONSTANT, pad=-2)
+    _write_modis("MOD11A2", date(2020, 2, 2), archive, CONSTANT)
+    _write_modis("MOD11A2", date(2020, 2, 10), archive, CONSTANT, pad=-2)
     with pytest.raises(GridMismatchError, match=r"MOD11A2\.A2020041"):
         _store(archive, tmp_path).month(FEBRUARY, ["lst_day"])
 
@@ -164,11 +163,11 @@ def _write_constant_archive(archive: Path, first: date = date(2020, 1, 25)) -> N
     area = REGION.area()
     for k in range(5):
         start = date(2020, 1, 25) + timedelta(8 * k)
-        _write_modis_constant("MOD11A2", start, archive, CONSTANT)
+        _write_modis("MOD11A2", start, archive, CONSTANT)
         for product in ("MOD16A2GF", "MOD15A2H", "MCD43A3"):
-            _write_modis_constant(product, start, archive, CONSTANT)
-        _write_modis_constant("MCD43A4", first + timedelta(8 * k), archive, CONSTANT)
-    _write_modis_constant("MCD12Q1", date(2019, 1, 1), archive, CONSTANT)
+            _write_modis(product, start, archive, CONSTANT)
+        _write_modis("MCD43A4", first + timedelta(8 * k), archive, CONSTANT)
+    _write_modis("MCD12Q1", date(2019, 1, 1), archive, CONSTANT)
     soil = lattice_over(area, 1 / 480)
     (archive / "SoilGrids").mkdir()
     for name, amount in SOIL.items():
@@ -191,21 +190,8 @@ def _write_constant_archive(archive: Path, first: date = date(2020, 1, 25)) -> N
         write_srtm(archive / "SRTM", name, np.full(tuple(part.shape), 123.0), part, "test")
 
 
-def _write_modis_constant(
-    product: str,
-    day: date,
-    archive: Path,
-    values: dict[str, float],
-    pad: int = 2,
+def _write_modis(
+    product: str, day: date, archive: Path, values: dict[str, float], pad: int = 2
 ) -> None:
-    """Write one date of two neighbouring tiles, cropped to the region."""
-    packed = packed_products()[product]
     for tile in ("h26v05", "h27v05"):
-        whole = sinusoidal_tile(tile, packed.tile_pixels)
-        window = covering_window(whole, REGION.area(), pad)
-        assert window is not None
-        geobox = whole[window]
-        fields = {name: np.full(tuple(geobox.shape), values.get(name, 0)) for name in packed.fields}
-        time = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        seen = Observation(product=product, time=time, geobox=geobox, fields=fields, tile=tile)
-        write_modis(seen, archive / product / tile, "test")
+        write_even_modis(product, tile, day, archive, values, area=REGION.area(), pad=pad)
