@@ -139,17 +139,34 @@ def inventory(
 
 @app.command()
 def world(
+    *,
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
-    preset: Annotated[str, typer.Option(help="Size of the world: tiny or small.")] = "small",
+    preset: Annotated[str, typer.Option(help="Size of the world: tiny, small or henan.")] = "small",
     seed: Annotated[int, typer.Option(help="Another seed is another world.")] = 7,
+    smap_errors: Annotated[
+        str, typer.Option(help="How SMAP errs: realistic, good or coarse (27 km).")
+    ] = "realistic",
+    sif_stress: Annotated[
+        float, typer.Option(help="Share of its SIF that a dry canopy loses at once; 0 to 1.")
+    ] = 0.55,
+    shared_rain_error: Annotated[
+        float,
+        typer.Option(help="Error of rain that SMAP and CHIRPS share, as sd of its logarithm."),
+    ] = 0.0,
 ) -> None:
     """Write a synthetic world: granules in the genuine formats, and the truth they observe."""
     with _one_line_errors():
         configure_logging("WARNING")
-        from engine.world import build_world  # noqa: PLC0415
+        from engine.world import build_world, load_preset  # noqa: PLC0415
 
+        knobs = load_preset(
+            preset,
+            smap_errors=smap_errors,
+            sif_stress=sif_stress,
+            shared_rain_error=shared_rain_error,
+        )
         with _progress_bar(f"world {preset}") as progress:
-            build_world(preset, seed, out, progress=progress)
+            build_world(knobs, seed, out, progress=progress)
         typer.echo(f"the world {preset}, seed {seed}, is in {out}")
 
 

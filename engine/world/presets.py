@@ -6,7 +6,7 @@ import tomllib
 from importlib import resources
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from engine.errors import InputError
 from engine.months import Month, month_range
@@ -71,15 +71,32 @@ def preset_names() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
 
 
-def load_preset(name: str) -> Preset:
-    """Read a preset that ships with the package.
+def load_preset(name: str, **knobs: float | str) -> Preset:
+    """Read a preset that ships with the package, and turn some of its knobs.
+
+    Parameters
+    ----------
+    name
+        One of :func:`preset_names`.
+    **knobs
+        Other values of its fields, such as ``smap_errors="good"``.
 
     Raises
     ------
     InputError
-        Where there is none of that name.
+        Where there is none of that name, or a knob cannot be turned so.
+
+    Examples
+    --------
+    >>> load_preset("tiny", sif_stress=0).sif_stress
+    0.0
     """
     if name not in preset_names():
         raise InputError("preset", repr(name), ", ".join(preset_names()))
     text = resources.files("engine.world").joinpath("presets", f"{name}.toml").read_text("utf-8")
-    return Preset.model_validate(tomllib.loads(text))
+    try:
+        return Preset.model_validate(tomllib.loads(text) | knobs)
+    except ValidationError as error:
+        first = error.errors()[0]
+        knob = ".".join(str(part) for part in first["loc"])
+        raise InputError(knob, repr(first["input"]), first["msg"]) from error
