@@ -18,7 +18,7 @@ import xarray as xr
 from pydantic import BaseModel, ConfigDict
 
 from engine.archive import MIN_SHARE, coarse_variable_month
-from engine.errors import GranuleError, MissingDataError
+from engine.errors import MissingDataError
 from engine.feature_cache import FeatureCache, digest
 from engine.grids import block_mean, coarse_of, spread
 from engine.months import Period
@@ -224,10 +224,8 @@ def soil_temperature(store: FeatureStore, month: Month) -> NDArray[np.float32]:
     granules = store.archive.granules(product, month.period)
     if not granules:
         raise MissingDataError(product, str(month), what)
-    try:
-        decode(granules[0], grid, [_SOIL_TEMPERATURE])
-    except GranuleError as error:
-        raise MissingDataError(product, str(month), f"{what}; {error}") from error
+    if _SOIL_TEMPERATURE not in decode(granules[0], grid, [_SOIL_TEMPERATURE]):
+        raise MissingDataError(product, str(month), what)
 
     def read() -> xr.Dataset:
         made = coarse_variable_month(store.archive, grid, month, product, _SOIL_TEMPERATURE)

@@ -110,6 +110,52 @@ def test_thermal_inertia_needs_albedo(tmp_path: Path) -> None:
         _store(archive, tmp_path).month(FEBRUARY, ["ati"])
 
 
+def test_rain_is_remembered(tmp_path: Path) -> None:
+    """The month before counts as it was, and in the antecedent sum half, the next a quarter."""
+    archive = tmp_path / "archive"
+    for month, rate in [(Month(2019, 12), 8.0), (Month(2020, 1), 4.0), (FEBRUARY, 2.5)]:
+        _write_rain(archive, month, rate)
+    names = ["precipitation_antecedent", "precipitation", "precipitation_previous"]
+    store = _store(archive, tmp_path)
+    month = store.month(FEBRUARY, names)
+    assert list(month) == names
+    for name, value in zip(names, [2.5 + 2 + 2, 2.5, 4.0], strict=True):
+        assert np.allclose(month[name], value), name
+    assert store.months("precipitation_antecedent") == (FEBRUARY,)
+    assert len(store.granules(FEBRUARY, ["precipitation_antecedent"])) == 31 + 31 + 29
+    with pytest.raises(MissingDataError, match=r"CHIRPS.*2019-11"):
+        store.month(Month(2020, 1), ["precipitation_antecedent"])
+
+
+def test_one_of_two_evapotranspirations_will_do(tmp_path: Path) -> None:
+    """Where the gap-filled product ends, the other takes over."""
+    archive = tmp_path / "archive"
+    _write_modis("MOD16A2GF", date(2020, 2, 10), archive, CONSTANT)
+    _write_modis("MOD16A2GF", date(2020, 3, 13), archive, CONSTANT | {"ET_500m": 24.0})
+    for granule in (archive / "MOD16A2GF").rglob("*A2020073*"):
+        granule.rename(granule.with_name(granule.name.replace("MOD16A2GF", "MOD16A2", 1)))
+    store = _store(archive, tmp_path)
+    assert store.available(["et"]) == ("et",)
+    assert np.allclose(store.month(FEBRUARY, ["et"])["et"], 2.0)
+    assert np.allclose(store.month(Month(2020, 3), ["et"])["et"], 3.0)
+    assert store.months("et") == (FEBRUARY, Month(2020, 3))
+
+
+def test_the_last_composite_of_a_year_is_shorter(tmp_path: Path) -> None:
+    """Ten millimetres in the five days from day 361 are two a day; in six days less."""
+    archive = tmp_path / "archive"
+    for year in (2019, 2020):
+        last = date(year, 1, 1) + timedelta(360)
+        _write_modis("MOD16A2GF", last, archive, CONSTANT | {"ET_500m": 10.0})
+    store = FeatureStore(Archive(archive), REGION, tmp_path / "features")
+    for year, days in [(2019, 5), (2020, 6)]:
+        first = date(year, 1, 1) + timedelta(352)
+        _write_modis("MOD16A2GF", first, archive, CONSTANT | {"ET_500m": 8 * 10.0 / days})
+        store = FeatureStore(Archive(archive), REGION, tmp_path / "features")
+        made = store.month(Month(year, 12), ["et"])["et"]
+        assert np.allclose(made, 10 / days, rtol=0.01)
+
+
 def test_land_cover_of_a_later_year_does_not_serve(tmp_path: Path) -> None:
     """A month takes the map of its own year, else an earlier one; never a later one."""
     archive = tmp_path / "archive"
@@ -149,7 +195,8 @@ def test_a_thinned_daily_product_may_just_miss_a_period(tmp_path: Path) -> None:
     archive = tmp_path / "archive"
     _write_constant_archive(archive, first=date(2020, 1, 29))
     for granule in (archive / "MCD43A4").rglob("MCD43A4.A2020045*"):
-        granule.rename(granule.with_name(granule.name.replace("2020045", "2020049", 1)))
+        granule.unlink()
+    _write_modis("MCD43A4", date(2020, 2, 18), archive, CONSTANT)
     predictors = _store(archive, tmp_path).sif_predictors(eight_day_period(date(2020, 2, 10)))
     assert np.allclose(predictors["ndvi"], EXPECTED["ndvi"], rtol=1e-5)
 
@@ -178,12 +225,7 @@ def _write_constant_archive(archive: Path, first: date = date(2020, 1, 25)) -> N
             soil.affine.a,
             nodata=-32768,
         )
-    rain = lattice_over(area, 0.05)
-    for k in range(29):
-        time = datetime(2020, 2, k + 1, tzinfo=UTC)
-        values = {"precipitation": np.full(tuple(rain.shape), 2.5, dtype=np.float32)}
-        seen = Observation(product="CHIRPS", time=time, geobox=rain, fields=values)
-        write_chirps(seen, archive / "CHIRPS", "test")
+    _write_rain(archive, FEBRUARY, 2.5)
     ground = lattice_over(area, 1 / 1200)
     seam = round((ground.affine.f - 34) * 1200)
     for name, part in [("N34E108", ground[: seam + 1]), ("N33E108", ground[seam:])]:
@@ -195,3 +237,13 @@ def _write_modis(
 ) -> None:
     for tile in ("h26v05", "h27v05"):
         write_even_modis(product, tile, day, archive, values, area=REGION.area(), pad=pad)
+
+
+def _write_rain(archive: Path, month: Month, rate: float) -> None:
+    """Write every day of a month with the same rain, mm day-1."""
+    grid = lattice_over(REGION.area(), 0.05)
+    values = {"precipitation": np.full(tuple(grid.shape), rate, dtype=np.float32)}
+    for k in range(month.days):
+        time = datetime(month.year, month.month, k + 1, tzinfo=UTC)
+        seen = Observation(product="CHIRPS", time=time, geobox=grid, fields=values)
+        write_chirps(seen, archive / "CHIRPS", "test")

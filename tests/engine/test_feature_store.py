@@ -15,7 +15,7 @@ from scipy.interpolate import RegularGridInterpolator
 from engine.archive import Archive
 from engine.errors import InputError, MissingDataError
 from engine.feature_store import FeatureStore
-from engine.features import FEATURES, PRESETS, SIF_PREDICTORS
+from engine.features import FEATURES, PRESETS, SIF_PREDICTORS, preset
 from engine.grids import BBox, lonlat
 from engine.months import Month, eight_day_period
 from engine.region import Region, load_region
@@ -80,6 +80,38 @@ def truth(tiny_world: World) -> dict[str, Floats]:
         "elevation": domain.crop(land.elevation),
         "slope": domain.crop(land.slope),
     }
+
+
+def test_sets_have_their_members() -> None:
+    """The paper's set is the paper's table; the standard one adds surface temperature alone."""
+    paper, standard, core = (set(preset(name)) for name in ("paper", "standard", "core"))
+    assert standard - paper == {"lst_day", "lst_night"}
+    assert paper < standard
+    assert core < standard
+    assert {FEATURES[name].product for name in paper} == {
+        "eSIF", "MCD12Q1", "MOD16A2GF", "MOD15A2H", "MCD43A4", "MOD11A2", "SRTM", "SoilGrids",
+        "CHIRPS",
+    }  # fmt: skip
+    for name in PRESETS:
+        assert preset(name) == tuple(one for one in FEATURES if one in preset(name))
+    with pytest.raises(InputError, match="a list of features, or core, standard, paper"):
+        preset("everything")
+
+
+def test_a_region_may_name_a_set(tiny_world: World, tmp_path: Path) -> None:
+    """Its members are then the region's features, whether the archive has them or not."""
+    region = load_region(tiny_world.region).model_dump() | {"features": "paper"}
+    store = _store(tiny_world.archive, Region.model_validate(region), tmp_path)
+    assert store.standard == preset("paper")
+
+
+def test_what_an_archive_lacks_is_left_out_and_said(tiny_world: World, tmp_path: Path) -> None:
+    """Optional products may be absent; those without which there is no map may not."""
+    archive = _part_of_archive(tiny_world, tmp_path, "CHIRPS/2020/chirps-v2.0.2020.02.*.tif")
+    store = _store(archive, load_region(tiny_world.region), tmp_path)
+    assert store.standard == preset("core")
+    assert set(store.lacking) == set(preset("standard")) - set(preset("core"))
+    assert store.lacking["ati"] == "the archive has no MOD11A2 or MCD43A3"
 
 
 def test_features_come_as_asked(february: xr.Dataset, store: FeatureStore) -> None:

@@ -239,6 +239,20 @@ def test_two_tiles_make_one_area() -> None:
     assert np.allclose(covered, valid, rtol=0, atol=1e-5)
 
 
+def test_interpolation_prints_no_blocks() -> None:
+    """Steps across the edges of 0.05 degree pixels are like those within them."""
+    source, target = SOURCES["0.05 degrees"]
+    fine, _ = bilinear_weights(source, target).apply(noise(source))
+    lon, _ = lonlat(target)
+    column = np.floor((~source.affine @ (lon, lon))[0]).astype(int)
+    across = np.diff(column, axis=1) > 0
+    steps = np.abs(np.diff(fine, axis=1))
+    assert 0.5 < steps[across].mean() / steps[~across].mean() < 1.5
+    blocks, _ = area_weights(source, target).apply(noise(source))
+    steps = np.abs(np.diff(blocks, axis=1))
+    assert steps[across].mean() / steps[~across].mean() > 1.5
+
+
 def test_a_cell_needs_half_of_its_area_valid() -> None:
     """With three of four pixels missing a cell is missing; with two it is the others' mean."""
     source = GeoBox((2, 4), Affine(1, 0, 0, 0, -1, 2), "EPSG:4326")
