@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import h5py
@@ -13,9 +11,11 @@ from engine.errors import GranuleError
 from engine.products.hdf5_ease2 import ERRORS, coordinate, find_dataset, m09_grid, said_by
 from engine.products.physical import blank_error, field_of, is_blank, text_of
 from engine.products.sources import reading
+from engine.products.stamps import cf_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
     from pathlib import Path
 
     from odc.geo.geobox import GeoBox
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from engine.products.sources import SourceGrid
     from engine.products.spec import VariableSpec
 
-_SINCE = re.compile(r"(days|hours|minutes|seconds) since (\d{4}-\d{1,2}-\d{1,2})[ T]?(\S*)")
 _KIND = "NetCDF-4 on EASE-Grid 2.0 M09"
 
 
@@ -99,11 +98,7 @@ def _days(stored: h5py.Dataset, path: Path) -> tuple[date, ...]:
     if time is None or time.shape != stored.shape[:1]:
         raise GranuleError(path, f"{stored.name} has layers without time", "a time axis")
     units = text_of(time.attrs.get("units")) or ""
-    match = _SINCE.match(units)
-    if match is None:
+    times = cf_times(time[:], units)
+    if times is None:
         raise GranuleError(path, f"time has units {units!r}", "'days since YYYY-MM-DD' or the like")
-    epoch = datetime.fromisoformat("-".join(f"{int(n):02d}" for n in match[2].split("-")))
-    clock = re.match(r"(\d{1,2}):(\d{2})", match[3])
-    if clock:
-        epoch += timedelta(hours=int(clock[1]), minutes=int(clock[2]))
-    return tuple((epoch + timedelta(**{match[1]: float(step)})).date() for step in time[:])
+    return tuple(each.date() for each in times)

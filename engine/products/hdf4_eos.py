@@ -24,6 +24,7 @@ from engine.grids import SINUSOIDAL_CRS, SINUSOIDAL_TILE, sinusoidal_tile
 from engine.products.hdf4_layout import check_hdf4_complete
 from engine.products.physical import Said, check_filled, field_of, number_of, numbers_of, text_of
 from engine.products.sources import SourceGrid, Window, reading
+from engine.products.stamps import check_stamp, modis_days
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from engine.products.spec import GridSpec, ProductSpec, VariableSpec
 
 _GRID = re.compile(r"GROUP=GRID_\d+\s(.*?)END_GROUP=GRID_\d+\s", re.DOTALL)
+_ID = "LOCALGRANULEID"
 _ENTRY = re.compile(r"^\s*(\w+)=(.*?)\s*$", re.MULTILINE)
 
 _LOCK = Lock()
@@ -64,6 +66,7 @@ def decode_hdf4_eos(
         window = SourceGrid(geobox=geobox).window(area)
         if window is None:
             return {}
+        check_stamp(granule, modis_days(_text(file, "CoreMetadata.0"), _text(file, _ID)))
         return {
             variable.name: _field(file, path, variable, geobox, window) for variable in variables
         }
@@ -151,14 +154,18 @@ def _select(file: SD, path: Path, names: Sequence[str]) -> Any:
 
 def _georeference(granule: Granule, spec: GridSpec, file: SD) -> GeoBox:
     """Return the file's grid: its own words, put on the exact lattice."""
-    try:
-        text = getattr(file, "StructMetadata.0")
-    except AttributeError:
+    text = _text(file, "StructMetadata.0")
+    if not text:
         return _whole_tile(granule, spec)
     grid = _choose(granule.path, spec, _parse(granule.path, text))
     geobox = _snapped(granule.path, grid, spec)
     _check_tile(granule, geobox)
     return geobox
+
+
+def _text(file: SD, name: str) -> str:
+    """Return a global attribute, empty where there is none."""
+    return str(getattr(file, name, ""))
 
 
 def _parse(path: Path, text: str) -> tuple[StructGrid, ...]:

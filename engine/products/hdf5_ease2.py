@@ -12,6 +12,7 @@ from engine.errors import GranuleError
 from engine.grids import COARSE, COARSE_PIXEL
 from engine.products.physical import Said, check_filled, field_of, number_of, numbers_of, text_of
 from engine.products.sources import SourceGrid, ease2_grid, reading
+from engine.products.stamps import cf_times, check_stamp, one_day
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from engine.granules import Field, Granule
+    from engine.months import Period
     from engine.products.spec import ProductSpec, VariableSpec
 
 ERRORS = (OSError, RuntimeError, KeyError)
@@ -38,6 +40,7 @@ def decode_hdf5_ease2(
     """
     path = granule.path
     with reading(path, f"{spec.id} as HDF5", *ERRORS), h5py.File(path, "r") as file:
+        check_stamp(granule, _stamped(file))
         fields = {}
         for variable in variables:
             if variable.optional and not any(name in file for name in variable.source):
@@ -96,6 +99,15 @@ def m09_grid(stored: h5py.Dataset, path: Path) -> SourceGrid | None:
             f"{y.size} rows and {x.size} columns, as y and x say",
         )
     return ease2_grid(path, x[:], y[:])
+
+
+def _stamped(file: h5py.File) -> Period | None:
+    """Return the day of the file's only time, None where there is none or it is a fill value."""
+    time = file.get("time")
+    if not isinstance(time, h5py.Dataset) or time.size != 1 or not np.all(time[()] > 0):
+        return None
+    times = cf_times(time[()], text_of(time.attrs.get("units")) or "")
+    return one_day(times[0].date()) if times else None
 
 
 def _grid(file: h5py.File, stored: h5py.Dataset, path: Path) -> SourceGrid:

@@ -11,6 +11,7 @@ import xarray as xr
 from engine.errors import GranuleError
 from engine.products.physical import Said, check_filled, field_of, number_of, numbers_of, text_of
 from engine.products.sources import centred_grid, reading
+from engine.products.stamps import check_stamp, iso_days
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from engine.granules import Field, Granule
+    from engine.months import Period
     from engine.products.spec import ProductSpec, VariableSpec
 
 LONGITUDE = ("lon", "longitude", "x")
@@ -34,6 +36,7 @@ def decode_netcdf_lonlat(
     """Read the cells of a longitude-latitude NetCDF file that cover an area."""
     path = granule.path
     with reading(path, f"{spec.id} as NetCDF", *_ERRORS), _opened(path) as file:
+        check_stamp(granule, _coverage(file))
         fields = {}
         for variable in variables:
             field = _field(file, granule, spec, variable, area)
@@ -59,6 +62,14 @@ def _field(
     stored = window.read(array)
     check_filled(path, variable, said, stored, lambda: np.asarray(array.values))
     return field_of(path, variable, said, stored, geobox=window.geobox)
+
+
+def _coverage(file: xr.Dataset) -> Period | None:
+    """Return the days that a file of one layer says it covers."""
+    if file.sizes.get(TIME, 1) > 1:
+        return None
+    start, end = (text_of(file.attrs.get(f"time_coverage_{which}")) for which in ("start", "end"))
+    return iso_days(start, end)
 
 
 def _find(file: xr.Dataset, path: Path, variable: VariableSpec) -> xr.DataArray:
