@@ -5,7 +5,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check format lock clean
+.PHONY: help install demo serve test check format cite fuzz lock clean
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,12 @@ check: install ## Lint, types, layers, dependencies, spelling
 format: install ## Put the code into its form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+cite: install ## Run the OGC's own test suite (CITE_JAR=… names it, ROUNDS=… repeats it)
+	@$(BIN)/python tests/cite/run.py $(ROUNDS)
+
+fuzz: install ## Fuzz the API by its own description (CASES=… per operation)
+	@CASES=$(or $(CASES),200) $(BIN)/python -m pytest --no-header -q -s tests/processes/test_fuzz.py
 
 lock: ## Renew both lock files (UV=… names uv)
 	$(or $(UV),uv) pip compile pyproject.toml --universal --generate-hashes --no-header --quiet \

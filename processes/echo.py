@@ -85,7 +85,7 @@ def _read_box(value: JsonValue) -> JsonValue:
     numbers, crs = value.get("bbox"), value.get("crs", _CRS84)
     if not isinstance(numbers, list) or not all(_is_number(number) for number in numbers):
         raise InputError("bboxInput.bbox", shown(numbers), allowed)
-    if len(numbers) not in _SIZES.values() or crs not in _SIZES:
+    if len(numbers) not in _SIZES.values() or crs not in tuple(_SIZES):
         raise InputError("bboxInput", shown(value), allowed)
     return value
 

@@ -88,7 +88,7 @@ class NoSuchOutputError(ServiceError, LookupError):
     def __init__(self, job_id: str, output: str, known: Sequence[str]) -> None:
         self.job_id, self.output, self.known = job_id, output, tuple(known)
         there = ", ".join(known) or "none"
-        super().__init__(f"job {job_id} has no output {output:.60!r}; allowed: {there}")
+        super().__init__(f"job {job_id} has no output {output!r:.60}; allowed: {there}")
 
 
 class AlreadyDismissedError(ServiceError, LookupError):

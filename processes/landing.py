@@ -14,11 +14,12 @@ from starlette.responses import JSONResponse
 
 from engine.errors import InputError
 from engine.files import atomic_path
-from processes.openapi import openapi_document
+from processes.openapi import OPENAPI_TYPE, openapi_document
 from processes.problems import answer_error
-from processes.status import link
+from processes.status import REL, link
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
@@ -81,19 +82,35 @@ def _conformance_classes() -> list[str]:
 
 
 async def landing_page(request: Request) -> Response:
-    """Answer with pygeoapi's landing page; its JSON also links the catalogue."""
+    """Answer with pygeoapi's page, or as JSON with its title and links to all that is here."""
     from pygeoapi import starlette_app  # noqa: PLC0415  (configured by now)
 
     response: Response = await starlette_app.landing_page(request)
     if not response.headers.get("content-type", "").startswith("application/json"):
         return response
-    base = request.app.state.service.base(request)
     page = json.loads(bytes(response.body))
-    page["links"] += [
+    links = landing_links(request.app.state.service.base(request))
+    return JSONResponse(
+        {"title": page["title"], "description": page["description"], "links": links}
+    )
+
+
+def landing_links(base: str) -> list[JsonValue]:
+    """Return the links of the landing page of a service at some address."""
+    html = "text/html"
+    return [
+        link(f"{base}/", "self", "This document"),
+        link(f"{base}/?f=html", "alternate", "This document as a page", html),
+        link(f"{base}/openapi", "service-desc", "The API by OpenAPI 3.0", OPENAPI_TYPE),
+        link(f"{base}/openapi?f=html", "service-doc", "The API as a page", html),
+        link(f"{base}/conformance", "conformance", "Conformance classes"),
+        link(f"{base}/conformance", f"{REL}/conformance", "Conformance classes"),
+        link(f"{base}/processes", f"{REL}/processes", "Processes"),
+        link(f"{base}/jobs", f"{REL}/job-list", "Jobs"),
+        link(f"{base}/collections", "data", "Collections"),
         link(f"{base}/catalog/catalog.json", "child", "STAC catalogue of the maps"),
         link(f"{base}/health", "status", "Health of the service"),
     ]
-    return JSONResponse(page)
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:

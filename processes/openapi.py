@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 type Json = dict[str, JsonValue]
 
+OPENAPI_TYPE = "application/vnd.oai.openapi+json;version=3.0"
+"""Media type of the document."""
+
 _TEMPLATE = Path(__file__).with_name("openapi.yaml")
 _NOT_OPENAPI = ("contentMediaType", "contentEncoding", "contentSchema")
 """Keywords of process descriptions that OpenAPI 3.0 does not know."""

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from processes.definitions import PROCESSES, find_process
 from processes.job_query import read_limit, read_offset, refuse_unknown
 from processes.negotiation import Resource
-from processes.openapi import openapi_document
+from processes.openapi import OPENAPI_TYPE, openapi_document
 from processes.routes_execution import execute
 from processes.routes_jobs import dismiss_job, get_job, get_result, get_results, list_jobs
 from processes.service import Service
@@ -18,8 +18,6 @@ from processes.status import link, page_links, process_description, process_summ
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
-
-OPENAPI_TYPE = "application/vnd.oai.openapi+json;version=3.0"
 
 
 def routes() -> list[Resource]:

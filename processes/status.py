@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from processes.definitions import Process
     from processes.jobs.model import Job
 
-_REL = "http://www.opengis.net/def/rel/ogc/1.0"
+REL = "http://www.opengis.net/def/rel/ogc/1.0"
 JSON_TYPE = "application/json"
 
 
@@ -89,8 +89,8 @@ def process_description(process: Process, base: str) -> dict[str, JsonValue]:
     address = f"{base}/processes/{process.id}"
     links: list[JsonValue] = [
         link(address, "self", "This document"),
-        link(f"{address}/execution", f"{_REL}/execute", "Execute"),
-        link(f"{base}/jobs?processID={process.id}", f"{_REL}/job-list", "Jobs of this process"),
+        link(f"{address}/execution", f"{REL}/execute", "Execute"),
+        link(f"{base}/jobs?processID={process.id}", f"{REL}/job-list", "Jobs of this process"),
     ]
     return process.describe() | {"links": links}
 
@@ -103,7 +103,7 @@ def _job_links(job: Job, base: str) -> list[JsonValue]:
         link(f"{base}/jobs", "up", "All jobs"),
     ]
     if job.status is JobStatus.SUCCESSFUL:
-        links.append(link(f"{address}/results", f"{_REL}/results", "Results of the job"))
+        links.append(link(f"{address}/results", f"{REL}/results", "Results of the job"))
     return links
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 import uvicorn
+import yaml
+from jsonschema import Draft7Validator, FormatChecker
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT7
 
+from engine.testing import shared_path
 from processes.application import create_application
 from processes.jobs.store import SqlJobStore
 from processes.serving import listen
 from processes.settings import Settings
+from processes.worker import execute as run_attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +47,30 @@ class IdleRunner:
 
     def stop(self) -> None:
         """Do nothing."""
+
+
+class ThreadRunner:
+    """A runner that does each job in a thread of this process: quick, for light processes."""
+
+    def __init__(self, store: SqlJobStore, settings: Settings) -> None:
+        self._store, self._settings = store, settings
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def wake(self) -> None:
+        """Take the jobs that wait."""
+        while (job := self._store.claim()) is not None:
+            arguments = (self._store, self._settings, job.id, job.attempt)
+            thread = threading.Thread(target=run_attempt, args=arguments)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Wait for the jobs that run."""
+        for thread in self._threads:
+            thread.join()
 
 
 @contextmanager
@@ -94,6 +125,43 @@ def client(settings: Settings) -> Iterator[httpx.Client]:
     """Give a client of a service that runs no job."""
     with serving(settings, IdleRunner()) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def echo_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Give a client of a service that does light jobs at once."""
+    settings = Settings.load(data=tmp_path_factory.mktemp("echo"))
+    with (
+        closing(SqlJobStore.open(settings.job_database)) as store,
+        serving(settings, ThreadRunner(store, settings)) as found,
+    ):
+        yield found
+
+
+@pytest.fixture(scope="session")
+def obeys() -> Callable[[str, object], None]:
+    """Give the means to check a document against a schema of OGC API - Processes 1.0."""
+    folder = shared_path("ogc-schemas", "ogcapi", "processes", "part1", "1.0", "openapi", "schemas")
+    base = folder.as_uri() + "/"
+
+    def load(uri: str) -> Resource[object]:
+        path = folder / uri.removeprefix(base)
+        return Resource.from_contents(yaml.safe_load(path.read_text()), DRAFT7)
+
+    registry: Registry[object] = Registry(retrieve=load)
+    # Of a text the OGC's schemas say that it is one of "string" and "string of format byte".
+    formats = FormatChecker(["date-time"])
+    formats.checks("byte", raises=ValueError)(_is_base64)
+
+    def check(name: str, document: object) -> None:
+        schema = {"$ref": base + name}
+        Draft7Validator(schema, registry=registry, format_checker=formats).validate(document)
+
+    return check
+
+
+def _is_base64(value: object) -> bool:
+    return not isinstance(value, str) or bool(base64.b64decode(value, validate=True))
 
 
 @pytest.fixture

@@ -9,12 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
-from jsonschema import Draft7Validator
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT7
 
-from engine.testing import shared_path
 from processes.definitions import PROCESSES
 from processes.jobs.model import JobFilter
 from processes.jobs.store import SqlJobStore
@@ -28,24 +23,6 @@ if TYPE_CHECKING:
 
 EXECUTION = "/processes/downscale-smap/execution"
 OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
-
-
-@pytest.fixture(scope="module")
-def obeys() -> Callable[[str, object], None]:
-    """Give the means to check a document against a schema of OGC API - Processes 1.0."""
-    folder = shared_path("ogc-schemas", "ogcapi", "processes", "part1", "1.0", "openapi", "schemas")
-    base = folder.as_uri() + "/"
-
-    def load(uri: str) -> Resource[object]:
-        path = folder / uri.removeprefix(base)
-        return Resource.from_contents(yaml.safe_load(path.read_text()), DRAFT7)
-
-    registry: Registry[object] = Registry(retrieve=load)
-
-    def check(name: str, document: object) -> None:
-        Draft7Validator({"$ref": base + name}, registry=registry).validate(document)
-
-    return check
 
 
 def linked(document: dict[str, Any], relation: str) -> str:
