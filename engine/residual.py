@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, maximum_filter, minimum_filter
 
 from engine.errors import GridMismatchError
 from engine.grids import BLOCK, block_mean, spread
@@ -32,8 +32,12 @@ DRIEST, WETTEST = 0.02, 0.6
 
 _TOLERANCE = 1e-5
 _ITERATIONS = 40
-_CLIPPING_PASSES = 3
 _BISECTIONS = 40
+_OVERSHOOT, _MOST_OVERSHOOT = 0.25, 0.03
+"""How far a correction may leave the range of the residuals around it: share of that range, and
+m3 m-3."""
+_ROOM = 2 / 3
+"""Share of a pixel's way to its physical limits that others' residuals may use up."""
 _REACH = 2.0
 """Coarse cells over which the residual fades where SMAP is missing."""
 
@@ -66,9 +70,11 @@ def conserve(
     Notes
     -----
     The residual is interpolated, what its block means still lack is interpolated again, and so
-    on. Clipping to the physical range breaks the means, so the whole is run again for the cells
-    that still have room; what then remains (below 1e-5 but for clipped cells) is
-    settled by one constant per block.
+    on. Left to itself that overshoots around a coarse cell that stands out: its middle would rise
+    far above it, and a moat would lie around it. So no correction leaves the range of the
+    residuals of the 3 × 3 coarse cells around by more than a quarter of that range and 0.03, nor
+    uses up more than two thirds of the way to a physical limit unless the cell's own residual
+    does. What then remains is settled by one constant per block.
     """
     _check_nesting(prediction, soil_moisture)
     target = np.where(np.isfinite(_means(prediction)), soil_moisture, np.nan)
@@ -76,13 +82,9 @@ def conserve(
     low = spread(np.fmin(target, lower))
     high = spread(np.fmax(target, upper))
     fine = np.where(known, prediction, np.nan).astype(np.float64)
-    for _ in range(_CLIPPING_PASSES):
-        fine = fine + _smooth_correction(target - _means(fine), known)
-        clipped = np.clip(fine, low, high)
-        within = np.array_equal(clipped, fine, equal_nan=True)
-        fine = clipped
-        if within:
-            break
+    residual = target - _means(fine)
+    limits = _limits(residual, low - fine, high - fine)
+    fine = fine + _smooth_correction(residual, known, *limits)
     return _settle(fine, target, low, high).astype(np.float32)
 
 
@@ -190,14 +192,38 @@ def _means(fine: FloatArray) -> FloatArray:
     return block_mean(fine, min_valid=0.0)
 
 
-def _smooth_correction(residual: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
-    """Pycnophylactic iteration: a smooth field whose block means are the residual."""
+def _limits(
+    residual: FloatArray, driest: FloatArray, wettest: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the least and the greatest correction of every pixel.
+
+    Parameters
+    ----------
+    residual
+        ``(h, w)``, NaN where missing.
+    driest, wettest
+        ``(9 h, 9 w)`` corrections that lead to the physical limits.
+    """
+    missing = ~np.isfinite(residual)
+    least = minimum_filter(np.where(missing, np.inf, residual), 3, mode="nearest")
+    most = maximum_filter(np.where(missing, -np.inf, residual), 3, mode="nearest")
+    beyond = np.minimum(_OVERSHOOT * (most - least), _MOST_OVERSHOOT)
+    own = spread(residual)
+    down = np.maximum(spread(least - beyond), np.minimum(own, _ROOM * driest))
+    up = np.minimum(spread(most + beyond), np.maximum(own, _ROOM * wettest))
+    return np.maximum(down, driest), np.minimum(up, wettest)
+
+
+def _smooth_correction(
+    residual: FloatArray, known: NDArray[np.bool_], least: FloatArray, most: FloatArray
+) -> FloatArray:
+    """Pycnophylactic iteration: a smooth field within limits whose block means are the residual."""
     correction = np.where(known, bilinear(residual), np.nan)
     for _ in range(_ITERATIONS):
         lacking = residual - _means(correction)
         if not np.nanmax(np.abs(lacking), initial=0.0) > _TOLERANCE:
             break
-        correction = correction + bilinear(lacking)
+        correction = np.clip(correction + bilinear(lacking), least, most)
     return correction
 
 

@@ -74,6 +74,20 @@ def test_no_edges_remain(seed: int) -> None:
     assert edge_ratio(blocky) > 1.1
 
 
+def test_an_isolated_peak_neither_towers_nor_digs_a_moat() -> None:
+    """Around one wet cell the correction keeps near the range of the residuals beside it."""
+    soil_moisture = np.full((7, 7), 0.08)
+    soil_moisture[3, 3] = 0.46
+    corrected = conserve(np.full((63, 63), 0.1), soil_moisture)
+    np.testing.assert_allclose(block_mean(corrected), soil_moisture, atol=1e-6)
+    assert 0.46 < corrected.max() < 0.5
+    assert 0.04 < corrected.min() < 0.08
+    wet = corrected[27:36, 27:36]
+    assert wet[4, 4] > wet[0, 4] > corrected[22, 31]
+    np.testing.assert_allclose(corrected, corrected.T, atol=1e-6)
+    np.testing.assert_allclose(corrected, corrected[::-1], atol=1e-6)
+
+
 def test_clipping_keeps_the_means() -> None:
     """Pixels that reach the physical limit pass their share on to the others of their cell."""
     prediction = rough(3, (6, 6), mean=0.05, sd=0.03)
