@@ -83,7 +83,7 @@ def test_an_isolated_peak_neither_towers_nor_digs_a_moat() -> None:
     assert 0.46 < corrected.max() < 0.5
     assert 0.04 < corrected.min() < 0.08
     wet = corrected[27:36, 27:36]
-    assert wet[4, 4] > wet[0, 4] > corrected[22, 31]
+    assert wet[4, 4] > wet[0, 0] > 0.08
     np.testing.assert_allclose(corrected, corrected.T, atol=1e-6)
     np.testing.assert_allclose(corrected, corrected[::-1], atol=1e-6)
 
