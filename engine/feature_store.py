@@ -12,8 +12,9 @@ import numpy as np
 import xarray as xr
 
 from engine.composites import MIN_SUPPORT
-from engine.errors import InputError, MissingDataError
+from engine.errors import InputError, MissingDataError, wanted_for
 from engine.feature_cache import FeatureCache, digest
+from engine.feature_data import LEVEL, check_any_valid, grid_dataset, joined_features
 from engine.feature_sources import SourceFinder
 from engine.features import FEATURES, PRESETS, SIF_PREDICTORS, Feature
 from engine.gaps import FILLED_WEIGHT, LONGEST_GAP
@@ -45,9 +46,6 @@ if TYPE_CHECKING:
 
 _VERSION = "2"
 """Part of the names of stored features; to be raised when their making changes."""
-
-_LEVEL = "level_"
-"""Begins the name of the level of filling of a stored feature."""
 
 MIN_VALID_SIF = 0.6
 """Least share of a SIF cell that valid fine cells must cover."""
@@ -169,8 +167,8 @@ class FeatureStore:
             Where a file is not what its name says.
         """
         features = [self._feature(name) for name in names]
-        data = _joined(self._parts(features, month), names)
-        _check_any_valid(data, features, str(month))
+        data = joined_features(self._parts(features, month), names)
+        check_any_valid(data, features, str(month))
         return data.assign_attrs(month=str(month), region=self.region.name)
 
     def fill_levels(self, month: Month, names: Sequence[str]) -> xr.Dataset:
@@ -194,7 +192,7 @@ class FeatureStore:
         parts = self._parts(features, month)
         known = {str(name): variable for part in parts for name, variable in part.data_vars.items()}
         none = np.zeros(tuple(self.area.shape), np.uint8)
-        levels = {name: known.get(f"{_LEVEL}{name}") for name in names}
+        levels = {name: known.get(f"{LEVEL}{name}") for name in names}
         return xr.Dataset(
             {
                 name: (("y", "x"), none if level is None else level.to_numpy())
@@ -241,7 +239,7 @@ class FeatureStore:
         """
         predictors = list(SIF_PREDICTORS.values())
         parts = self._groups(predictors, period, _days(period), bridging=False)
-        data = _joined(parts, list(SIF_PREDICTORS))
+        data = joined_features(parts, list(SIF_PREDICTORS))
         data["par"] = (("y", "x"), self._light(period), {"units": PAR_UNITS})
         data["par"].attrs["long_name"] = "Clear-sky photosynthetically active radiation"
         return data.assign_attrs(period=_days(period), region=self.region.name)
@@ -258,7 +256,8 @@ class FeatureStore:
         if not granules:
             raise MissingDataError("eSIF", _days(period), "one granule of these 8 days")
         granule = max(granules, key=lambda granule: shared_days(granule, period))
-        fields = self._decode(granule, ["sif"])
+        with wanted_for(_days(period)):
+            fields = self._decode(granule, ["sif"])
         if not fields:
             raise _untouched("eSIF", _days(period), self.region.name)
         return fields["sif"]
@@ -335,7 +334,7 @@ class FeatureStore:
                 sums += np.float32(weight) * part[other.name].to_numpy()
                 names += [part.attrs[f"granules_{other.product}"]]
         made = Fine(values=sums, level=np.zeros(sums.shape, np.uint8))
-        data = _dataset(self.area, [feature], [made])
+        data = grid_dataset(self.area, [feature], [made])
         return data.assign_attrs({f"granules_{other.product}": " ".join(names)})
 
     def _groups(
@@ -352,13 +351,16 @@ class FeatureStore:
         granule = Granule(path=path, product=predictor.name, period=None)
         key = self._key(predictor.model_dump_json(), granules=(granule,))
         name = f"{predictor.name}-{month if predictor.monthly else 'static'}"
-        data = self._cache.get(name, key, lambda: self._own_made(predictor, month))
+        with wanted_for(str(month)):
+            data = self._cache.get(name, key, lambda: self._own_made(predictor, month))
         return data.assign_attrs({f"granules_{predictor.name}": path.name})
 
     def _own_made(self, predictor: UserPredictor, month: Month) -> xr.Dataset:
         features, fields = read_own(predictor, self.archive.root, self.area, month)
         layers = {name: Layer(field=field) for name, field in fields.items()}
-        return _dataset(self.area, features, to_fine(features, [layers], self.area, self.weights))
+        return grid_dataset(
+            self.area, features, to_fine(features, [layers], self.area, self.weights)
+        )
 
     def _key(self, *parts: str, granules: tuple[Granule, ...]) -> str:
         """Return a hash of everything that some features' values depend on."""
@@ -381,7 +383,8 @@ class FeatureStore:
             granules=found.everything,
         )
         name = f"{product}-{_label(found) if still else f'{span.start}-{span.days}d'}"
-        data = self._cache.get(name, key, lambda: self._made(features, found, span, where))
+        with wanted_for(where):
+            data = self._cache.get(name, key, lambda: self._made(features, found, span, where))
         used = {product: found.granules}
         if first.partner is not None:
             used[first.partner.product] = found.partners
@@ -406,7 +409,7 @@ class FeatureStore:
             tiles = over_time(features, times, self._make(features, found))
         if not tiles:
             raise _untouched(found.product, where, self.region.name)
-        return _dataset(self.area, features, to_fine(features, tiles, self.area, self.weights))
+        return grid_dataset(self.area, features, to_fine(features, tiles, self.area, self.weights))
 
     def _make(self, features: tuple[Feature, ...], found: Sources) -> Make:
         """Return how these features are made of one granule."""
@@ -418,28 +421,6 @@ class FeatureStore:
     def _decode(self, granule: Granule, variables: Sequence[str]) -> Mapping[str, Field]:
         spec = self.region.spec(granule.product)
         return decode(granule, self.area, variables, spec=spec)
-
-
-def _dataset(area: GeoBox, features: Sequence[Feature], made: Sequence[Fine]) -> xr.Dataset:
-    """Return features and, where something was filled, their levels of filling."""
-    affine = area.affine
-    y = affine.f + affine.e * (np.arange(area.shape.y) + 0.5)
-    x = affine.c + affine.a * (np.arange(area.shape.x) + 0.5)
-    variables = {
-        feature.name: (
-            ("y", "x"),
-            fine.values,
-            {"units": feature.units, "long_name": feature.long_name},
-        )
-        for feature, fine in zip(features, made, strict=True)
-    }
-    levels = {
-        f"{_LEVEL}{feature.name}": (("y", "x"), fine.level, {"units": "1"})
-        for feature, fine in zip(features, made, strict=True)
-        if fine.level.any()
-    }
-    coords = {"y": ("y", y, {"units": "m"}), "x": ("x", x, {"units": "m"})}
-    return xr.Dataset(variables | levels, coords, {"crs": str(area.crs)})
 
 
 def _group_key(feature: Feature) -> tuple[str, str, str]:
@@ -455,26 +436,6 @@ def _label(found: Sources) -> str:
     """Return the year of yearly granules, or say that they have none."""
     period = found.granules[0].period
     return "static" if period is None else f"{period.start.year}"
-
-
-def _joined(parts: Iterable[xr.Dataset], names: Sequence[str]) -> xr.Dataset:
-    """Put variables of one grid into one dataset, in the order of names."""
-    variables: dict[str, xr.DataArray] = {}
-    attributes: dict[str, str] = {}
-    for part in parts:
-        variables |= {str(name): array for name, array in part.data_vars.items()}
-        attributes |= part.attrs
-    return xr.Dataset({name: variables[name] for name in names}, attrs=attributes)
-
-
-def _check_any_valid(data: xr.Dataset, features: Iterable[Feature], where: str) -> None:
-    for feature in features:
-        if not np.isfinite(data[feature.name].to_numpy()).any():
-            raise MissingDataError(
-                feature.product,
-                where,
-                f"at least one valid 1 km cell of {feature.name}; the granules hold none",
-            )
 
 
 def _untouched(product: str, where: str, region: str) -> MissingDataError:
