@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.errors import InputError, MissingDataError
+from engine.errors import InputError, MissingDataError, wanted_for
 from engine.granules import Granule
 from engine.months import Month, month_range
 from engine.predictors import MONTH
@@ -212,7 +212,8 @@ def soil_moisture_month(
     """
     if isinstance(source, str):
         return _product_month(archive, coarse, month, source)
-    return _own_month(archive, coarse, month, source)
+    with wanted_for(str(month)):
+        return _own_month(archive, coarse, month, source)
 
 
 def soil_moisture_months(archive: Archive, source: str | CoarseField) -> tuple[Month, ...]:
@@ -261,7 +262,8 @@ def _product_month(
             product, str(month), f"at least {needed} of {expected} files, {len(granules)} are there"
         )
     used: list[Granule] = []
-    statistics = _statistics(_layers(granules, coarse, variable, used), tuple(coarse.shape))
+    with wanted_for(str(month)):
+        statistics = _statistics(_layers(granules, coarse, variable, used), tuple(coarse.shape))
     if len(used) < needed:
         raise MissingDataError(
             product,

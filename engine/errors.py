@@ -19,9 +19,11 @@ the machine beyond the file's own name, no Python text.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -76,11 +78,25 @@ class GranuleError(VadoseError, ValueError):
         What was wrong, with the variable's name where there is one.
     allowed
         What was expected instead.
+    when
+        The month or period that the file was wanted for, where it is known.
     """
 
-    def __init__(self, path: Path, wrong: str, allowed: str) -> None:
-        self.path, self.wrong, self.allowed = path, wrong, allowed
-        super().__init__(f"{path.name}: {wrong}; expected {allowed}")
+    def __init__(self, path: Path, wrong: str, allowed: str, when: str | None = None) -> None:
+        self.path, self.wrong, self.allowed, self.when = path, wrong, allowed, when
+        wanted = f" (for {when})" if when else ""
+        super().__init__(f"{path.name}: {wrong}; expected {allowed}{wanted}")
+
+
+@contextmanager
+def wanted_for(when: str) -> Iterator[None]:
+    """Let errors about granules name the month or period that the files are wanted for."""
+    try:
+        yield
+    except GranuleError as error:
+        if error.when is not None:
+            raise
+        raise GranuleError(error.path, error.wrong, error.allowed, when) from error
 
 
 class GridMismatchError(VadoseError, ValueError):

@@ -249,7 +249,7 @@ class TestSoilMoistureMonth:
         fill_month(tmp_path)
         path = sorted(tmp_path.glob("*.h5"))[100]
         path.write_bytes(path.read_bytes()[:1000])
-        with pytest.raises(GranuleError, match=path.name):
+        with pytest.raises(GranuleError, match=rf"{path.name}: .* \(for 2019-02\)$"):
             soil_moisture_month(Archive(tmp_path), WINDOW, FEBRUARY, "SPL4SMGP")
 
 
@@ -312,9 +312,10 @@ class TestOwnField:
             )
 
     def test_units_are_checked(self, tmp_path):
-        """A file in percent is refused."""
+        """A file in percent is refused, with the month it was wanted for."""
         write_own(tmp_path / "own.nc", units="percent")
-        with pytest.raises(GranuleError, match=r"own.nc: soil_moisture has units 'percent'"):
+        message = r"own.nc: soil_moisture has units 'percent'.*\(for 2020-01\)"
+        with pytest.raises(GranuleError, match=message):
             soil_moisture_month(Archive(tmp_path), WINDOW, Month(2020, 1), self.SOURCE)
 
     def test_the_grid_is_checked_to_a_thousandth_of_a_cell(self, tmp_path):
