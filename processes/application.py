@@ -19,6 +19,7 @@ from processes.jobs.model import JobFilter
 from processes.jobs.runner import ProcessRunner
 from processes.jobs.store import SqlJobStore
 from processes.landing import landing_page, load_pygeoapi
+from processes.negotiation import Resource
 from processes.problems import answer_error
 from processes.routes import routes
 from processes.service import Service
@@ -68,6 +69,7 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
         },
         lifespan=lifespan,
     )
+    application.state.pages = behind
     application.state.service = Service(settings, store, runner)
     return application
 
@@ -86,8 +88,8 @@ async def catalog_root(request: Request) -> Response:
 
 def _own_routes(settings: Settings) -> list[BaseRoute]:
     return [
-        Route("/", landing_page),
-        Route("/health", health),
+        Resource("/", GET=landing_page),
+        Resource("/health", GET=health),
         *routes(),
         Route("/jobs/{job_id}/files/{path:path}", job_file),
         Route("/catalog/", catalog_root),

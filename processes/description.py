@@ -27,8 +27,9 @@ def describe_inputs(model: type[BaseModel]) -> dict[str, JsonValue]:
 
 def media_type_of(model: type[BaseModel], name: str) -> str | None:
     """Return the media type that the value of an input must have, if it has one."""
-    schema = inline_references(model.model_json_schema()["properties"][name], {})
-    found = _without_null(schema).get("contentMediaType")
+    described = describe_inputs(model)[name]
+    schema = described["schema"] if isinstance(described, dict) else {}
+    found = schema.get("contentMediaType") if isinstance(schema, dict) else None
     return found if isinstance(found, str) else None
 
 

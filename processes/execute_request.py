@@ -177,8 +177,8 @@ def _transmission(name: str, output: Output, how: JsonValue) -> Transmission:
         raise InvalidRequestError(f"outputs.{name}: {shown(how)}; allowed: {allowed}")
     _refuse_unknown(f"outputs.{name}.", how, _OF_OUTPUT)
     wanted = how.get("format", {})
-    media_type = wanted.get("mediaType") if isinstance(wanted, dict) else wanted
-    if not isinstance(wanted, dict) or media_type not in (None, output.written_as):
+    media_type = wanted.get("mediaType", output.written_as) if isinstance(wanted, dict) else wanted
+    if media_type != output.written_as:
         at = f"outputs.{name}.format.mediaType"
         raise InvalidRequestError(f"{at}: {shown(media_type)}; allowed: {output.written_as}")
     mode = how.get("transmissionMode", "value")

@@ -21,6 +21,8 @@ LARGEST_PAGE = 10_000
 FURTHEST = 10**9
 """Furthest offset."""
 
+FORMATS = ("json", "html")
+"""What ``f`` may ask for."""
 JOB_PARAMETERS = (
     "type",
     "processID",
@@ -30,7 +32,6 @@ JOB_PARAMETERS = (
     "maxDuration",
     "limit",
     "offset",
-    "f",
 )
 _SHOWN_BY_DEFAULT = tuple(status for status in JobStatus if status is not JobStatus.ACCEPTED)
 _TIME = re.compile(
@@ -50,7 +51,7 @@ def read_job_filter(query: QueryParams) -> JobFilter:
     InvalidRequestError
         Names the parameter, and what is allowed.
     """
-    refuse_unknown(query, JOB_PARAMETERS)
+    read_format(query, JOB_PARAMETERS)
     if any(kind != "process" for kind in _listed(query, "type")):
         raise InvalidRequestError("type: allowed: process")
     begin, end = _interval(query.get("datetime", "../.."))
@@ -72,6 +73,13 @@ def refuse_unknown(query: QueryParams, known: Sequence[str]) -> None:
     if unknown:
         names = ", ".join(f"{name:.40}" for name in unknown[:5])
         raise InvalidRequestError(f"unknown parameter {names}; allowed: {', '.join(known)}")
+
+
+def read_format(query: QueryParams, parameters: Sequence[str] = ()) -> None:
+    """Refuse a query with other parameters than some and ``f``, or with another format."""
+    refuse_unknown(query, (*parameters, "f"))
+    if query.get("f", "json") not in FORMATS:
+        raise InvalidRequestError(f"f: {query['f']:.20}; allowed: {', '.join(FORMATS)}")
 
 
 def read_limit(query: QueryParams) -> int:

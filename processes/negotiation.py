@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
-
-from processes.errors import InvalidRequestError
+from starlette.routing import Route
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import Scope
+    from starlette.types import Receive, Scope, Send
 
     type Handler = Callable[[Request], Response | Awaitable[Response]]
-
-FORMATS = ("json", "html")
 
 
 class Resource(Route):
@@ -33,24 +29,34 @@ class Resource(Route):
     ----------
     path
         The path.
+    page
+        Reads the query of a ``GET``, where readers of HTML get pygeoapi's page of the same path;
+        raises where the query is wrong.
     handlers
         Who answers, by method.
-    pages
-        Whether readers of HTML are left to pygeoapi's pages.
     """
 
-    def __init__(self, path: str, *, pages: bool = False, **handlers: Handler) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        page: Callable[[QueryParams], object] | None = None,
+        **handlers: Handler,
+    ) -> None:
         self._handlers = handlers | ({"HEAD": handlers["GET"]} if "GET" in handlers else {})
-        self._pages = pages
+        self._page = page
         super().__init__(path, self._answer)
         self.methods = None
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match a path whatever the method, except a ``GET`` that asks for HTML."""
-        reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
-        if self._pages and reads and wants_html(scope):
-            return Match.NONE, {}
-        return super().matches(scope)
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or let pygeoapi answer with a page."""
+        if self._page is not None and scope["method"] in ("GET", "HEAD"):
+            query = QueryParams(scope["query_string"])
+            self._page(query)
+            if _wants_html(query, Headers(scope=scope)):
+                await scope["app"].state.pages(scope, receive, send)
+                return
+        await super().handle(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         handler = self._handlers.get(request.method)
@@ -58,24 +64,14 @@ class Resource(Route):
             allowed = ", ".join(sorted(self._handlers))
             detail = f"{request.method:.20} is not offered here; allowed: {allowed}"
             raise HTTPException(405, detail, headers={"Allow": allowed})
-        if self._pages and "GET" in self._handlers:
-            _check_format(request)
         if inspect.iscoroutinefunction(handler):
             answered: Response = await handler(request)
             return answered
         return await run_in_threadpool(handler, request)  # type: ignore[arg-type]
 
 
-def wants_html(scope: Scope) -> bool:
+def _wants_html(query: QueryParams, headers: Headers) -> bool:
     """Whether a request says ``f=html`` or, like a browser, names HTML before JSON."""
-    wanted = QueryParams(scope["query_string"]).get("f")
-    if wanted is not None:
-        return wanted == "html"
-    accept = Headers(scope=scope).get("accept", "")
-    return accept.lower().startswith(("text/html", "application/xhtml+xml"))
-
-
-def _check_format(request: Request) -> None:
-    wanted = request.query_params.get("f", "json")
-    if wanted not in FORMATS:
-        raise InvalidRequestError(f"f: {wanted:.20}; allowed: {', '.join(FORMATS)}")
+    if "f" in query:
+        return query["f"] == "html"
+    return headers.get("accept", "").lower().startswith(("text/html", "application/xhtml+xml"))

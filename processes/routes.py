@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse
 
 from processes.definitions import PROCESSES, find_process
-from processes.job_query import read_limit, read_offset, refuse_unknown
+from processes.job_query import read_format, read_job_filter, read_limit, read_offset
 from processes.negotiation import Resource
 from processes.openapi import OPENAPI_TYPE, openapi_document
 from processes.routes_execution import execute
@@ -16,6 +16,7 @@ from processes.service import Service
 from processes.status import link, page_links, process_description, process_summary
 
 if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 def routes() -> list[Resource]:
     """Return the routes of processes, jobs and of their API document."""
     return [
-        Resource("/openapi", pages=True, GET=describe_api),
-        Resource("/processes", pages=True, GET=list_processes),
-        Resource("/processes/{process_id}", pages=True, GET=describe_process),
+        Resource("/openapi", page=read_format, GET=describe_api),
+        Resource("/processes", page=read_page, GET=list_processes),
+        Resource("/processes/{process_id}", page=read_format, GET=describe_process),
         Resource("/processes/{process_id}/execution", POST=execute),
-        Resource("/jobs", pages=True, GET=list_jobs),
-        Resource("/jobs/{job_id}", pages=True, GET=get_job, DELETE=dismiss_job),
-        Resource("/jobs/{job_id}/results", pages=True, GET=get_results),
+        Resource("/jobs", page=read_job_filter, GET=list_jobs),
+        Resource("/jobs/{job_id}", page=read_format, GET=get_job, DELETE=dismiss_job),
+        Resource("/jobs/{job_id}/results", page=read_format, GET=get_results),
         Resource("/jobs/{job_id}/results/{output}", GET=get_result),
     ]
 
@@ -42,9 +43,8 @@ def describe_api(request: Request) -> Response:
 
 def list_processes(request: Request) -> Response:
     """List the processes, in pages."""
-    refuse_unknown(request.query_params, ("limit", "offset", "f"))
     base = Service.of(request).base(request)
-    limit, offset = read_limit(request.query_params), read_offset(request.query_params)
+    limit, offset = read_page(request.query_params)
     shown = list(PROCESSES.values())[offset : offset + limit]
     links = page_links(f"{base}/processes", request.query_params, limit, offset, len(PROCESSES))
     links.append(link(f"{base}/processes?f=html", "alternate", "This page", "text/html"))
@@ -53,6 +53,11 @@ def list_processes(request: Request) -> Response:
 
 def describe_process(request: Request) -> Response:
     """Describe one process."""
-    refuse_unknown(request.query_params, ("f",))
     process = find_process(request.path_params["process_id"])
     return JSONResponse(process_description(process, Service.of(request).base(request)))
+
+
+def read_page(query: QueryParams) -> tuple[int, int]:
+    """Read the page of a list without filters: its limit and offset."""
+    read_format(query, ("limit", "offset"))
+    return read_limit(query), read_offset(query)

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from processes.delivery import deliver, deliver_one
 from processes.errors import AlreadyDismissedError, NoResultsError, ResultsNotReadyError
-from processes.job_query import read_job_filter, refuse_unknown
+from processes.job_query import read_job_filter
 from processes.service import Service
 from processes.status import link, page_links, status_info
 
@@ -72,7 +72,6 @@ def get_result(request: Request) -> Response:
 
 
 def _job(request: Request) -> tuple[Service, Job]:
-    refuse_unknown(request.query_params, ("f",))
     service = Service.of(request)
     return service, service.store.get(request.path_params["job_id"])
 

@@ -19,6 +19,7 @@ from referencing.jsonschema import DRAFT7
 
 from engine.testing import shared_path
 from processes.application import create_application
+from processes.jobs.model import JobFilter, JobStatus
 from processes.jobs.store import SqlJobStore
 from processes.serving import listen
 from processes.settings import Settings
@@ -68,7 +69,10 @@ class ThreadRunner:
             self._threads.append(thread)
 
     def stop(self) -> None:
-        """Wait for the jobs that run."""
+        """End the jobs that run."""
+        running, _ = self._store.find(JobFilter(statuses=(JobStatus.RUNNING,), limit=1000))
+        for job in running:
+            self._store.dismiss(job.id)
         for thread in self._threads:
             thread.join()
 
@@ -130,7 +134,21 @@ def client(settings: Settings) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def echo_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """Give a client of a service that does light jobs at once."""
-    settings = Settings.load(data=tmp_path_factory.mktemp("echo"))
+    with working(Settings.load(data=tmp_path_factory.mktemp("echo"))) as found:
+        yield found
+
+
+@pytest.fixture
+def impatient_client(tmp_path: Path) -> Iterator[httpx.Client]:
+    """Give a client of a service that makes a job of all that takes long."""
+    settings = Settings.load(data=tmp_path, sync_limit=0.5, jobs_waiting=100_000)
+    with working(settings) as found:
+        yield found
+
+
+@contextmanager
+def working(settings: Settings) -> Iterator[httpx.Client]:
+    """Serve in a thread, and work in threads."""
     with (
         closing(SqlJobStore.open(settings.job_database)) as store,
         serving(settings, ThreadRunner(store, settings)) as found,
