@@ -6,7 +6,6 @@ import hashlib
 import logging
 import math
 import os
-import re
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +17,7 @@ import numpy as np
 from engine.errors import InputError, MissingDataError, wanted_for
 from engine.granules import Granule
 from engine.months import Month, month_range
-from engine.predictors import MONTH
+from engine.predictors import MONTH, months_by_name
 from engine.products import decode, load_specs, recognise
 from engine.products.coarse_field import coarse_field_days, coarse_field_layers
 from engine.products.marks import is_marked
@@ -221,7 +220,7 @@ def soil_moisture_months(archive: Archive, source: str | CoarseField) -> tuple[M
     if isinstance(source, str):
         return archive.months(source)
     if source.monthly:
-        return _months_by_name(archive.root, source.file)
+        return months_by_name(archive.root, source.file)
     path = archive.root / source.file
     days = coarse_field_days(path, source.spec) if path.is_file() else ()
     return tuple(sorted({Month.of(day) for day in days}))
@@ -361,17 +360,6 @@ def _warn_of_mixture(granules: Sequence[Granule], month: Month) -> None:
             month,
             ", ".join(versions),
         )
-
-
-def _months_by_name(root: Path, file: str) -> tuple[Month, ...]:
-    before, _, after = file.partition(MONTH)
-    pattern = re.compile(re.escape(before) + r"(\d{4}-\d{2})" + re.escape(after))
-    found = set()
-    for path in root.joinpath(file).parent.glob("*"):
-        match = pattern.fullmatch(path.relative_to(root).as_posix())
-        if match:
-            found.add(Month.parse(match[1]))
-    return tuple(sorted(found))
 
 
 def _order(granule: Granule) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from engine.grids import lonlat
 from engine.making import inertia, plain
 from engine.months import eight_day_periods
 from engine.own_features import own_exists, own_features, read_own
-from engine.predictors import predictor_path
+from engine.predictors import months_by_name, predictor_path
 from engine.products import decode
 from engine.regrid import WeightCache
 from engine.solar import clear_sky_par
@@ -220,7 +220,10 @@ class FeatureStore:
         return self._sources.products(self.features[name])
 
     def months(self, name: str) -> tuple[Month, ...] | None:
-        """Return the months that the archive has a standard feature for; None where any will do."""
+        """Return the months that the archive has a feature for; None where any will do."""
+        own = self._own.get(name)
+        if own is not None:
+            return months_by_name(self.archive.root, own.file) if own.monthly else None
         return self._sources.months(self.features[name])
 
     def sif_predictors(self, period: Period) -> xr.Dataset:

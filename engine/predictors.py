@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -11,6 +12,7 @@ from pydantic import field_validator, model_validator
 
 from engine.errors import MissingDataError
 from engine.granules import Field
+from engine.months import Month
 from engine.products.classes import class_fields
 from engine.products.spec import Frozen, VariableSpec
 from engine.products.user_raster import read_user_raster
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from odc.geo.geobox import GeoBox
-
-    from engine.months import Month
 
 type Slug = Annotated[str, Key(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -110,6 +110,23 @@ def predictor_path(predictor: UserPredictor, root: Path, month: Month | None) ->
         when = str(month) if predictor.monthly else "any month"
         raise MissingDataError(predictor.name, when, f"the file {name} below the archive")
     return path
+
+
+def months_by_name(root: Path, file: str) -> tuple[Month, ...]:
+    """Return the months that files below a folder are named by, in order.
+
+    Parameters
+    ----------
+    root
+        The archive.
+    file
+        Path below it with ``{month}`` for ``YYYY-MM``, in the name or in a folder's.
+    """
+    before, *between = map(re.escape, file.split(MONTH))
+    pattern = re.compile(before + r"(\d{4}-(?:0[1-9]|1[0-2]))" + r"\1".join(between))
+    paths = root.glob(file.replace(MONTH, "????-??"))
+    found = (pattern.fullmatch(path.relative_to(root).as_posix()) for path in paths)
+    return tuple(sorted(Month.parse(match[1]) for match in found if match))
 
 
 def predictor_fields(

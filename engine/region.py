@@ -185,7 +185,8 @@ def load_region(name_or_path: str | Path, extra_dirs: Iterable[Path] = ()) -> Re
         return _read(name_or_path)
     files = _region_files(extra_dirs)
     if name_or_path not in files:
-        raise InputError("region", repr(name_or_path), ", ".join(sorted(files)))
+        wrong = f"there is no region {name_or_path!r}"
+        raise InputError("region", wrong, ", ".join(sorted(files)))
     return _read(files[name_or_path])
 
 

@@ -11,6 +11,7 @@ from engine.feature_store import FeatureStore
 from engine.features import FEATURES, SIF_PREDICTORS
 from engine.grids import BBox
 from engine.models.store import ModelStore
+from engine.predictors import predictor_path
 from engine.products import decode
 from engine.region import load_region
 from processes.definitions import RECONSTRUCT_SIF
@@ -80,11 +81,12 @@ def make_plan(process_id: str, inputs: ReconstructionInputs, settings: Settings)
     region = load_region(inputs.region or settings.region, [settings.region_folder])
     window = _window(inputs)
     region = _around(region, window)
-    archive = Archive(settings.archive_folder)
+    archive = _archive(settings)
     _check_mark(archive, region)
     store = FeatureStore(archive, region, settings.feature_folder)
     names, with_sif, omissions = _predictors(process_id, inputs, store, settings)
     coverage = _coverage(store, names, with_sif=with_sif, target=process_id)
+    _check_own(store, names)
     months, training = _months(inputs, coverage)
     sif_training = _months(inputs, _sif_coverage(archive))[1] if with_sif else ()
     _check_area(store, names, with_sif=with_sif, target=process_id, month=months[0])
@@ -101,6 +103,14 @@ def make_plan(process_id: str, inputs: ReconstructionInputs, settings: Settings)
         window=window,
         polygon=inputs.geometry,
     )
+
+
+def _archive(settings: Settings) -> Archive:
+    folder = settings.archive_folder
+    if not folder.is_dir():
+        allowed = "the folder of the granules; unless it is set, 'archive' below VADOSE_DATA"
+        raise InputError("VADOSE_ARCHIVE", f"there is no folder {folder.name!r}", allowed)
+    return Archive(folder)
 
 
 def _window(inputs: ReconstructionInputs) -> BBox | None:
@@ -192,7 +202,7 @@ def _chosen(
     known = [name for name in store.features if name != SIF]
     unknown = [name for name in asked if name not in known]
     if unknown:
-        raise InputError("features", ", ".join(unknown), ", ".join(known))
+        raise InputError("features", ", ".join(unknown), ", ".join(store.available(known) or known))
     # In the standard order, so that the same set is the same model.
     return tuple(name for name in known if name in asked)
 
@@ -215,16 +225,25 @@ def _coverage(
             raise MissingDataError(name, region.title, "any month of soil moisture")
     for product, features in _products(store, names, with_sif=with_sif).items():
         if not archive.has(product):
-            use = f"it is needed for {', '.join(features)}"
+            there = ", ".join(one for one in store.available() if one != SIF) or "nothing"
+            use = f"it is needed for {', '.join(features)}; there is enough for {there}"
             raise MissingDataError(product, region.title, f"granules in the archive; {use}")
     if with_sif:
         coverage |= _sif_coverage(archive)
-    for feature in _standard(store, names):
-        months = store.months(feature.name)
+    for name in names:
+        product, months = store.features[name].product, store.months(name)
         if months is not None:
-            before = coverage.get(feature.product, months)
-            coverage[feature.product] = tuple(sorted(set(months) & set(before)))
+            before = coverage.get(product, months)
+            coverage[product] = tuple(sorted(set(months) & set(before)))
     return coverage
+
+
+def _check_own(store: FeatureStore, names: Iterable[str]) -> None:
+    """Ask for the files of the region's own predictors that are the same in every month."""
+    wanted = set(names)
+    for predictor in store.region.predictors:
+        if not predictor.monthly and wanted.intersection(predictor.features):
+            predictor_path(predictor, store.archive.root, None)
 
 
 def _sif_coverage(archive: Archive) -> Coverage:
@@ -268,8 +287,13 @@ def _check_months(wanted: Iterable[Month], coverage: Coverage) -> None:
     for month in wanted:
         for product, months in coverage.items():
             if month not in months:
-                there = f"the archive has {len(months)} months, {months[0]} to {months[-1]}"
-                raise MissingDataError(product, str(month), f"any granule; {there}")
+                raise MissingDataError(product, str(month), f"any file; {_count(months)}")
+
+
+def _count(months: Sequence[Month]) -> str:
+    if not months:
+        return "the archive has none of any month"
+    return f"the archive has {len(months)} months, {months[0]} to {months[-1]}"
 
 
 def _check_area(

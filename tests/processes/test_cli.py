@@ -39,7 +39,7 @@ def test_the_version_is_told() -> None:
         (
             ["run", "downscale-smap", "-", "--data", "/nonexistent"],
             '{"inputs": {"datetime": "2020-05"}}',
-            "archive: there is no folder",
+            "VADOSE_ARCHIVE: there is no folder 'archive'",
         ),
         (["world", "--preset", "huge", "--out", "x"], "", "preset: 'huge'; allowed: "),
         (["catalog", "validate", "/nonexistent"], "", "holds no catalog.json"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+import yaml
 from pyproj import Transformer
 
 from engine.errors import GranuleError, InputError, MissingDataError
@@ -192,7 +193,11 @@ def test_a_long_training_must_be_asked_for(fresh: Callable) -> None:
         ({"datetime": "2022-01/.."}, InputError, r"datetime: .* outside the months"),
         ({"training": "2010-01/2010-03"}, MissingDataError, r"2010-01"),
         ({"bbox": [0, 0, 1, 1]}, MissingDataError, r"touches the area 0, 0, 1, 1"),
-        ({"region": "nowhere"}, InputError, r"region: 'nowhere'; allowed: .*tiny-synthetic"),
+        (
+            {"region": "nowhere"},
+            InputError,
+            r"there is no region 'nowhere'; allowed: .*tiny-synthetic",
+        ),
         ({"region": "henan"}, InputError, r"'henan' is not synthetic, the archive is synthetic"),
         ({"features": ["colour"]}, InputError, r"features: colour; allowed: ndvi"),
     ],
@@ -215,7 +220,7 @@ def test_a_missing_product_is_named_with_what_needs_it(fresh: Callable) -> None:
             path.unlink()
 
     settings = fresh(without_rain)
-    with pytest.raises(MissingDataError, match=r"CHIRPS: .*needed for precipitation"):
+    with pytest.raises(MissingDataError, match=r"CHIRPS: .*needed for precipitation; .*for ndvi"):
         run(settings, features=["ndvi", "precipitation"])
     assert published(settings) == []
     assert run(settings).outputs()["report"]["omissions"]["precipitation"]
@@ -254,5 +259,33 @@ def test_a_broken_granule_is_named_and_publishes_nothing(fresh: Callable) -> Non
 
 def test_an_archive_that_is_not_there_is_said_so(tiny_world: World, tmp_path: Path) -> None:
     """A wrong folder is an input error, not an empty archive."""
-    with pytest.raises(InputError, match="archive: there is no folder nowhere"):
+    with pytest.raises(InputError, match="VADOSE_ARCHIVE: there is no folder 'nowhere'"):
         run(settings_for(tiny_world, tmp_path, archive=tmp_path / "nowhere"))
+
+
+def test_a_month_without_an_own_predictor_is_known_before_any_training(
+    tiny_world: World, tmp_path: Path
+) -> None:
+    """A region's own monthly raster lacks the month, its static one the file: said at once."""
+    regions = tmp_path / "regions"
+    regions.mkdir()
+    region = tiny_world.region.read_text(encoding="utf-8")
+    own = {"name": "own", "kind": "continuous", "file": "own_{month}.tif"}
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    for path in tiny_world.archive.iterdir():
+        (archive / path.name).symlink_to(path)
+    (archive / "own_2020-05.tif").touch()
+    settings = Settings.load(data=tmp_path, regions=regions, region=tiny_world.region.stem)
+
+    def written(**more: str) -> None:
+        content = yaml.safe_load(region) | {"predictors": [own | more]}
+        (regions / tiny_world.region.name).write_text(yaml.safe_dump(content), encoding="utf-8")
+
+    written()
+    message = r"own: nothing usable for 2020-04; .* 1 months, 2020-05 to 2020-05"
+    with pytest.raises(MissingDataError, match=message):
+        run(settings, features=["ndvi", "own"])
+    written(file="none.tif")
+    with pytest.raises(MissingDataError, match=r"own: nothing usable.* the file none\.tif below"):
+        run(settings, features=["ndvi", "own"])
