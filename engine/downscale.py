@@ -148,10 +148,11 @@ def train_downscaling(
         try:
             tables.append(_table(task, store, month, sif_model))
         except MissingDataError as error:
-            _logger.warning("%s", error)
             missing[str(month)] = error
     if missing and not tables:
         raise next(iter(missing.values()))
+    for error in missing.values():
+        _logger.warning("left out of the training: %s", error)
     return train(
         joined(tables),
         task,

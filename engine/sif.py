@@ -116,10 +116,11 @@ def train_sif(
         try:
             tables.append(_table(task, store.sif_cells(period)))
         except MissingDataError as error:
-            _logger.warning("%s", error)
             missing[period.start.isoformat()] = error
     if missing and not tables:
         raise next(iter(missing.values()))
+    for error in missing.values():
+        _logger.warning("left out of the training: %s", error)
     return train(
         joined(tables),
         task,
