@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-_QUALIFIED = frozenset({"value", "mediaType", "encoding", "schema", "format"})
+_QUALIFIERS: Mapping[str, tuple[type, str]] = {
+    "mediaType": (str, "a text"),
+    "encoding": (str, "a text"),
+    "format": (dict, "an object"),
+    "schema": (object, "anything"),
+}
+"""Members beside ``value``: what they are in Python, and in words."""
 _LINK = frozenset({"href", "rel", "type", "hreflang", "title", "format"})
 _ALLOWED = {
     "bool_type": "true or false",
@@ -85,13 +91,24 @@ def _plain(model: type[BaseModel], name: str, value: JsonValue) -> JsonValue:
     if "href" in value and set(value) <= _LINK:
         allowed = "the value itself, in the request"
         raise InvalidInputsError([InputError(name, "it is given by reference", allowed)])
-    if "value" not in value or not set(value) <= _QUALIFIED:
+    if "value" not in value or not set(value) <= {"value", *_QUALIFIERS}:
         return value
+    _check_qualifiers(name, value)
     given = _format(value).get("mediaType")
     expected = media_type_of(model, name)
     if given is not None and expected is not None and given != expected:
         raise InvalidInputsError([InputError(f"{name}.mediaType", shown(given), expected)])
     return value["value"]
+
+
+def _check_qualifiers(name: str, value: Mapping[str, JsonValue]) -> None:
+    problems = [
+        InputError(f"{name}.{member}", shown(value[member]), allowed)
+        for member, (kind, allowed) in _QUALIFIERS.items()
+        if member in value and not isinstance(value[member], kind)
+    ]
+    if problems:
+        raise InvalidInputsError(problems)
 
 
 def _format(value: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:

@@ -199,6 +199,8 @@ def test_qualified_values_are_unwrapped(echo_client: httpx.Client) -> None:
         ({"stringInput": "a", "binaryInput": "~"}, "binaryInput: it is not base64"),
         ({"stringInput": "a", "mixedInput": []}, "mixedInput: []; allowed: a text or a number"),
         ({"stringInput": "a", "colour": 1}, "colour: there is no such input"),
+        ({"stringInput": {"value": "a", "mediaType": 1}}, "stringInput.mediaType: 1; allowed: a"),
+        ({"stringInput": {"value": "a", "format": []}}, "stringInput.format: []; allowed: an"),
     ],
 )
 def test_inputs_are_validated(
