@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -43,8 +44,6 @@ def openapi_document(base: str) -> Json:
 
 @cache
 def _document() -> Json:
-    from importlib.metadata import version  # noqa: PLC0415
-
     document: Json = yaml.safe_load(_TEMPLATE.read_text(encoding="utf-8"))
     cast("Json", document["info"])["version"] = version("vadose")
     paths = cast("Json", document["paths"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
-import anyio
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
@@ -75,7 +75,7 @@ async def _wait(request: Request, service: Service, job: Job, seconds: float) ->
     deadline = time.monotonic() + seconds
     pause = SHORTEST_LOOK
     while not job.status.terminal and (left := deadline - time.monotonic()) > 0:
-        await anyio.sleep(min(pause, left))
+        await asyncio.sleep(min(pause, left))
         pause = min(2 * pause, LONGEST_LOOK)
         if await request.is_disconnected():
             await run_in_threadpool(service.store.dismiss, job.id)

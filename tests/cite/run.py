@@ -107,7 +107,7 @@ def run(jar: Path, mirror: tuple[int, Path], folder: Path) -> Counter[str]:
     finally:
         service.send_signal(signal.SIGTERM)
         service.wait()
-    return count(next(folder.glob("testng/*/testng-results.xml")))
+    return count(next(folder.rglob("*-results.xml")))
 
 
 def picture_folder(folder: Path) -> Path:
