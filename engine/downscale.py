@@ -151,8 +151,8 @@ def train_downscaling(
             missing[str(month)] = error
     if missing and not tables:
         raise next(iter(missing.values()))
-    for error in missing.values():
-        _logger.warning("left out of the training: %s", error)
+    for lack in missing.values():
+        _logger.warning("left out of the training: %s", lack)
     return train(
         joined(tables),
         task,
