@@ -1,8 +1,9 @@
 """Cloud-optimised GeoTIFFs: what a map is on disk.
 
-One band of physical float32, -9999 where missing, tiles of 512, averaged overviews, DEFLATE with
-the floating-point predictor, which every GDAL since 2.x reads; bits are uint16, 65535 where
-missing. The same values and tags give the same bytes, so a checksum tells whether a map is new.
+One band of physical float32, -9999 where missing, tiles of 512 (of 128 in a small map, so that it
+has overviews, too), averaged overviews, DEFLATE with the floating-point predictor, which every
+GDAL since 2.x reads; bits are uint16, 65535 where missing. The same values and tags give the same
+bytes, so a checksum tells whether a map is new.
 """
 
 from __future__ import annotations
@@ -33,12 +34,17 @@ NODATA = -9999.0
 NO_BITS = 65535
 """Stands for missing bits on disk."""
 
+BLOCK_SIZE, SMALL_BLOCK_SIZE = 512, 128
+"""Sides of a tile in cells."""
+
+SMALL = 1024
+"""Maps whose longer side has fewer cells have small tiles."""
+
 _PROFILE = {
     "driver": "COG",
     "count": 1,
     "compress": "DEFLATE",
     "level": 6,
-    "blocksize": 512,
     "bigtiff": "IF_SAFER",
 }
 
@@ -166,7 +172,8 @@ def write_cog(
     filled = array if bits else np.where(np.isfinite(array), array, np.float32(NODATA))
     height, width = array.shape
     where = {"width": width, "height": height, "transform": grid.affine, "crs": str(grid.crs)}
-    profile = _PROFILE | (_BITS if bits else _AMOUNTS) | where
+    tiles = {"blocksize": SMALL_BLOCK_SIZE if max(array.shape) < SMALL else BLOCK_SIZE}
+    profile = _PROFILE | (_BITS if bits else _AMOUNTS) | where | tiles
     with atomic_path(path) as temporary, rasterio.open(temporary, "w", **profile) as cog:
         cog.write(filled, 1)
         cog.set_band_description(1, name)

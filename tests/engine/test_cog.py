@@ -82,6 +82,27 @@ def test_rioxarray_sees_the_same_map(tmp_path: Path) -> None:
     assert geobox_of(theirs) == TINY
 
 
+@pytest.mark.parametrize(
+    ("shape", "block", "overviews"),
+    [
+        ((54, 63), 128, []),
+        ((162, 162), 128, [2]),
+        ((531, 621), 128, [2, 4, 8]),
+        ((20, 1100), 512, [2, 4]),
+    ],
+)
+def test_small_maps_have_overviews_too(
+    tmp_path: Path, shape: tuple[int, int], block: int, overviews: list[int]
+) -> None:
+    """A map that is larger than a tile has overviews down to one tile, and is strictly valid."""
+    geobox = HENAN.expand(shape)
+    path = write(tmp_path / "map.tif", sample(geobox), geobox)
+    with rasterio.open(path) as raster:
+        assert raster.block_shapes == [(block, block)]
+        assert raster.overviews(1) == overviews
+    assert cog_validate(path, strict=True, quiet=True) == (True, [], [])
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (54, 63), (512, 512), (513, 40), (531, 621)])
 def test_every_size_is_a_strictly_valid_cog(tmp_path: Path, shape: tuple[int, int]) -> None:
     """From one cell to several tiles, rio-cogeo has nothing to object."""
