@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from engine.cog import Statistics, nodata_of, write_cog
 from engine.colours import palette
 from engine.files import atomic_path
+from engine.grids import BLOCK, COARSE_PIXEL
 from engine.quicklook import Caption, overview, thumbnail
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 PNG = "image/png"
 JSON = "application/json"
+
+GSD = round(COARSE_PIXEL / BLOCK, 3)
+"""Side of a map's cell, m."""
 
 type Fields = Mapping[str, object]
 
@@ -113,7 +117,7 @@ def band_fields(name: str, layer: Layer, statistics: Statistics | None) -> Field
         "nodata": int(nodata_of(layer.data_type)),
         "unit": layer.units,
         "raster:sampling": "area",
-        "raster:spatial_resolution": 1000,
+        "raster:spatial_resolution": GSD,
     }
     if statistics is not None:
         rounded = {key: float(f"{value:.7g}") for key, value in asdict(statistics).items()}

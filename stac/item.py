@@ -10,6 +10,7 @@ import pystac
 from pyproj import Transformer
 
 from engine.grids import BBox
+from stac.assets import GSD
 from stac.documents import GEOJSON, instant, link
 from stac.extensions import Extension
 from stac.products import catalog_texts
@@ -170,7 +171,7 @@ def _properties(made: MonthlyMap, edition: Edition) -> dict[str, Any]:
         "published": instant(edition.updated),
         "version": str(edition.version),
         "license": described.license,
-        "gsd": 1000,
+        "gsd": GSD,
         "processing:level": described.level,
         "processing:lineage": lineage(made),
         "processing:software": dict(provenance.software),
@@ -188,7 +189,10 @@ def _properties(made: MonthlyMap, edition: Edition) -> dict[str, Any]:
 
 def _description(made: MonthlyMap) -> str:
     text = made.product.layers[made.product.main].description
-    return f"{text}. Synthetic: {made.synthetic_words}" if made.series.synthetic else text
+    if not made.series.synthetic:
+        return text
+    # Files carry the mark as "true: …", which reads well under its name alone.
+    return f"{text}. Synthetic: {made.synthetic_words.removeprefix('true: ')}"
 
 
 def _model(model: ModelSummary) -> dict[str, Any]:

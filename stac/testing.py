@@ -64,7 +64,7 @@ def toy_provenance(*, synthetic: bool = True, job_href: str | None = None) -> Pr
             Source(product="CHIRPS", name="chirps-v2.0.2020.05.01.tif", size=9, sha256="ab" * 32),
         ),
         software={"vadose": "0.1.0"},
-        synthetic="made by the vadose world, preset toy, seed 1" if synthetic else None,
+        synthetic="true: made by the vadose world, preset toy, seed 1" if synthetic else None,
         omissions=("albedo: not in the archive",),
         job_href=job_href,
     )

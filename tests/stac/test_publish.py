@@ -135,7 +135,7 @@ def test_gdal_finds_the_maps_values_at_the_items_assets(catalog: LocalCatalog) -
             values = raster.read(1, masked=True)
             assert raster.dtypes[0] == layer.dtype
             assert raster.units == (layer.attrs["units"],)
-            assert raster.tags()["synthetic"].startswith("made by the vadose world")
+            assert raster.tags()["synthetic"].startswith("true: made by the vadose world")
             assert raster.tags()["month"] == "2020-05"
             assert list(raster.transform[:6]) == asset.extra_fields["proj:transform"]
         np.testing.assert_array_equal(values.astype(np.float32).filled(np.nan), layer.values)
