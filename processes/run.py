@@ -46,7 +46,7 @@ def run_process(
     """Run a process to its results.
 
     Everything cheap is checked first; then comes the model; then all months are made; and only
-    when the last of them is there, all are published.
+    when the last of them is there are they published, one after another, each whole or not at all.
 
     Parameters
     ----------
@@ -64,7 +64,8 @@ def run_process(
     Raises
     ------
     VadoseError
-        Where the request cannot be met. Nothing is published then.
+        Where the request cannot be met. Nothing is published then. Only where publishing itself
+        fails or is ended, as by a full disk, do the months that were published before stay.
     """
     find_process(process_id)
     progress(0.0, "checking the request against the archive")
