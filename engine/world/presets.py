@@ -49,6 +49,11 @@ class Preset(BaseModel):
     soil_map_error: float = Field(default=0, ge=0, le=20)
     """Standard deviation of the errors of clay and sand in the soil maps, %; correlated."""
     sif_format: Literal["netcdf", "geotiff"] = "netcdf"
+    evapotranspiration: Literal["MOD16A2GF", "MOD16A2"] = Field(
+        default="MOD16A2GF", exclude_if=lambda product: product == "MOD16A2GF"
+    )
+    """The gap-filled product; or the forward one, which begins in 2021, and the gap-filled one
+    before. Left out of a dump unless turned, so that worlds from before this knob stay known."""
 
     @field_validator("first", "last")
     @classmethod

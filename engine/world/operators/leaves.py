@@ -29,7 +29,7 @@ CEILING = 6.0
 """Leaf area index that the product approaches, however dense the leaves."""
 _SATURATED = 3.0
 """Of the product's own values, from where the main algorithm says that it saturates."""
-_MAIN_DAYS = 2
+MAIN_DAYS = 2
 """Clear days that the main algorithm needs; one is enough for the back-up."""
 NOISE = {"main": 0.08, "backup": 0.25}
 """Relative, correlated over 2 km."""
@@ -90,7 +90,7 @@ class Leaves:
         self, sampler: SinusoidalSampler, observed: FloatArray, noise: FloatArray
     ) -> dict[str, NDArray[Any]]:
         lai = sampler.to_tile(observed)
-        quality = _quality(sampler.nearest(self._clear), lai)
+        quality = leaf_quality(sampler.nearest(self._clear), lai)
         good = quality & 1 == 0
         spread = np.where(good, np.float32(NOISE["main"]), np.float32(NOISE["backup"]))
         noisy = lai * np.where(good, np.float32(1), np.float32(BACKUP_BIAS))
@@ -109,8 +109,8 @@ def observed_lai(lai: FloatArray) -> FloatArray:
     return np.asarray(CEILING * (1 - np.exp(-lai / CEILING)), np.float32)
 
 
-def _quality(clear: NDArray[np.integer], lai: FloatArray) -> Flags:
-    """Return FparLai_QC by the clear days of the period and the leaf area."""
+def leaf_quality(clear: NDArray[np.integer], lai: FloatArray) -> Flags:
+    """Return FparLai_QC by the clear days of the period and the leaf area that is seen."""
     quality = np.where(lai > _SATURATED, _MAIN_SATURATED, _MAIN)
-    quality = np.where(clear < _MAIN_DAYS, _BACKUP, quality)
+    quality = np.where(clear < MAIN_DAYS, _BACKUP, quality)
     return np.where(clear == 0, _BACKUP_CLOUDY, quality).astype(np.uint8)

@@ -134,11 +134,22 @@ def packed_products() -> Mapping[str, PackedProduct]:
     """Return how the MODIS products are packed, by product, with the bands spelt out."""
     folder = resources.files("engine.world.writers")
     tables = tomllib.loads(folder.joinpath("modis_granules.toml").read_text("utf-8"))
-    products = {name: PackedProduct.model_validate(table) for name, table in tables.items()}
+    products = {
+        name: PackedProduct.model_validate(_with_fields(table, tables))
+        for name, table in tables.items()
+    }
     return {
         name: product.model_copy(update={"fields": dict(_spell_out(product.fields))})
         for name, product in products.items()
     }
+
+
+def _with_fields(table: Mapping[str, Any], tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a product's table with the fields of another that it names, where it names one."""
+    own = dict(table)
+    if "fields_as" in own:
+        own["fields"] = tables[own.pop("fields_as")]["fields"]
+    return own
 
 
 def _spell_out(fields: Mapping[str, PackedField]) -> list[tuple[str, PackedField]]:

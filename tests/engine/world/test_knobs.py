@@ -86,7 +86,13 @@ def test_coarse_smap_resolves_27_km(plain: dict[str, FloatArray]) -> None:
 
 @pytest.mark.parametrize(
     ("knob", "value"),
-    [("smap_errors", "none"), ("sif_stress", 2), ("shared_rain_error", -1), ("sif", 1)],
+    [
+        ("smap_errors", "none"),
+        ("sif_stress", 2),
+        ("shared_rain_error", -1),
+        ("evapotranspiration", "MOD16A3"),
+        ("sif", 1),
+    ],
 )
 def test_a_knob_has_limits(knob: str, value: float | str) -> None:
     """The error names the knob and what is allowed."""
