@@ -27,6 +27,7 @@ from processes.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+    from socket import socket
 
     from rich.console import Console
 
@@ -43,6 +44,16 @@ HOST = "127.0.0.1"
 
 class DemoError(ServiceError, RuntimeError):
     """The service did not do what the demonstration asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Where to look, as addresses or as files."""
+
+    catalog: str
+    """The catalogue's root."""
+    picture: str
+    """The map of the month with the greatest contrasts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +81,18 @@ class Demo:
     def run(self, *, stop: bool) -> None:
         """Show everything; serve on until interrupted unless told to stop."""
         started = time.monotonic()
-        world = self._world()
-        with self._service(world) as client:
+        # A port that is not to be had is told before minutes of work.
+        with self.listener() as listener:
+            port = int(listener.getsockname()[1])
+            world = self._world()
+        with self._service(world, port) as client:
             address = str(client.base_url).rstrip("/")
             self._execute(client, world, "reconstruct-sif")
             items = self._execute(client, world, "downscale-smap")
             scored = self._score(world, items)
-            self._tell(world, scored, items, address, time.monotonic() - started)
+            # What is served is gone after the end; what is on disk stays.
+            place = self.data if stop else address
+            self._tell(world, scored, _shown(items, address, place), time.monotonic() - started)
             if not stop:
                 self._serve_on(address)
 
@@ -85,9 +101,8 @@ class Demo:
             return build_world(self.preset, self.seed, self.data, progress=advance)
 
     @contextmanager
-    def _service(self, world: World) -> Iterator[httpx.Client]:
+    def _service(self, world: World, port: int) -> Iterator[httpx.Client]:
         """Start the service in a process of its own; end it afterwards."""
-        port = self.free_port()
         address = f"http://{HOST}:{port}"
         settings = Settings.load(
             data=self.data,
@@ -117,18 +132,14 @@ class Demo:
             service.terminate()
             service.wait()
 
-    def free_port(self) -> int:
-        """Return the port asked for, else the usual one, else any that is free."""
+    def listener(self) -> socket:
+        """Listen at the port asked for, else at the usual one, else at any that is free."""
         if self.port is not None:
-            with listen(HOST, self.port) as listener:
-                return int(listener.getsockname()[1])
-        for port in (Settings.load().port, 0):
-            try:
-                with listen(HOST, port) as listener:
-                    return int(listener.getsockname()[1])
-            except InputError:
-                continue
-        raise DemoError("no port of this machine is free")
+            return listen(HOST, self.port)
+        try:
+            return listen(HOST, Settings.load().port)
+        except InputError:
+            return listen(HOST, 0)
 
     def _execute(self, client: httpx.Client, world: World, process: str) -> Sequence[Json]:
         """Execute a process for all months of the world; return its items."""
@@ -154,34 +165,26 @@ class Demo:
             return score_maps(world, items, self.data / "features", progress=advance)
 
     def _tell(
-        self,
-        world: World,
-        scored: Mapping[str, Scored],
-        items: Sequence[Json],
-        address: str,
-        seconds: float,
+        self, world: World, scored: Mapping[str, Scored], shown: Shown, seconds: float
     ) -> None:
         self.console.print(_table(world, scored))
-        catalogue = f"{address}/catalog/catalog.json"
-        picture = items[len(items) // 2]["assets"]["overview"]["href"]
-        self.console.print(f"catalogue  {catalogue}", soft_wrap=True)
-        self.console.print(f"a picture  {picture}", soft_wrap=True)
-        self.console.print(f"service    {address}/?f=html", soft_wrap=True)
+        self.console.print(f"catalogue  {shown.catalog}", soft_wrap=True)
+        self.console.print(f"a picture  {shown.picture}", soft_wrap=True)
         document = {
             "synthetic": True,
             "world": {"preset": self.preset, "seed": self.seed},
             "units": "m3 m-3",
             "months": [str(month) for month in world.months],
             "layers": {name: asdict(score) for name, score in scored.items()},
-            "catalog": catalogue,
-            "picture": picture,
+            "catalog": shown.catalog,
+            "picture": shown.picture,
             "seconds": round(seconds, 1),
         }
         with atomic_path(self.data / "demo.json") as path:
             path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
     def _serve_on(self, address: str) -> None:
-        self.console.print(f"serving {address} until Ctrl-C", soft_wrap=True)
+        self.console.print(f"service    {address}/?f=html, until Ctrl-C", soft_wrap=True)
         try:
             while True:
                 time.sleep(3600)
@@ -213,6 +216,17 @@ class _Advance:
         self._bar.update(self._task, completed=fraction, description=message)
 
 
+def _shown(items: Sequence[Json], address: str, place: Path | str) -> Shown:
+    """Return where catalogue and picture are: below the service's address or the data folder."""
+    contrasts = [item["assets"]["soil_moisture"]["bands"][0]["statistics"] for item in items]
+    telling = max(range(len(items)), key=lambda number: contrasts[number]["stddev"])
+    picture = str(items[telling]["assets"]["overview"]["href"])
+    return Shown(
+        catalog=f"{place}/catalog/catalog.json",
+        picture=picture.replace(address, str(place), 1),
+    )
+
+
 def _wait_until_up(client: httpx.Client, service: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and service.poll() is None:
@@ -236,8 +250,8 @@ def _table(world: World, scored: Mapping[str, Scored]) -> Table:
     table = Table(
         title=f"Soil moisture against the 1 km truth, {first} to {last} (synthetic)",
         caption="RMSE and off SMAP (largest difference of a 9 km mean) in m3 m-3; edges: "
-        "steps across 9 km edges over steps within. The last two are properties, not accuracy: "
-        "the conserving layer equals SMAP by construction.",
+        "steps across 9 km edges over steps within, without the map's border. The last two are "
+        "properties, not accuracy: the conserving layer equals SMAP by construction.",
         box=SIMPLE_HEAD,
     )
     table.add_column("layer", no_wrap=True)

@@ -11,6 +11,7 @@ import rasterio
 from engine.archive import Archive
 from engine.downscale import coarse_soil_moisture
 from engine.feature_store import FeatureStore
+from engine.grids import BLOCK
 from engine.months import Month
 from engine.progress import silent
 from engine.region import load_region
@@ -45,7 +46,7 @@ class UnreadableMapError(ServiceError, OSError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """What a layer is worth; pixels of all months together."""
+    """What a layer is worth; of all months together, the pixels where every layer has a value."""
 
     rmse: float
     """m3 m-3, against the truth."""
@@ -60,7 +61,8 @@ class Scored:
     conservation_error: float
     """Largest difference between a 9 km mean and SMAP, m3 m-3."""
     edge_ratio: float
-    """Steps across 9 km edges over steps within; mean over the months."""
+    """Steps across 9 km edges over steps within, mean over the months; half a 9 km cell along the
+    map's border is left out, where nothing can be interpolated and SMAP's layer is flat."""
 
 
 def score_maps(
@@ -92,7 +94,8 @@ def score_maps(
         for name in LAYERS:
             maps[name].append(read_raster(item["assets"][name]["href"]))
         maps[BASELINE].append(bilinear(smap[-1]))
-    return {name: _scored(layers, truths, smap) for name, layers in maps.items()}
+    common = [_where_all(month) for month in zip(*maps.values(), strict=True)]
+    return {name: _scored(layers, truths, smap, common) for name, layers in maps.items()}
 
 
 def read_raster(address: str) -> Floats:
@@ -105,8 +108,20 @@ def read_raster(address: str) -> Floats:
     return np.asarray(values.astype(np.float64).filled(np.nan))
 
 
-def _scored(maps: Sequence[Floats], truths: Sequence[Floats], smap: Sequence[Floats]) -> Scored:
-    skill = pooled_skill(zip(maps, truths, strict=True))
+def _where_all(layers: Sequence[Floats]) -> Floats:
+    """Return 1 where all layers have a value, else NaN."""
+    return np.where(np.isfinite(layers).all(axis=0), 1.0, np.nan)
+
+
+def _scored(
+    maps: Sequence[Floats],
+    truths: Sequence[Floats],
+    smap: Sequence[Floats],
+    common: Sequence[Floats],
+) -> Scored:
+    skill = pooled_skill(
+        (layer * mask, truth) for layer, truth, mask in zip(maps, truths, common, strict=True)
+    )
     errors = [conservation_error(*pair) for pair in zip(maps, smap, strict=True)]
     return Scored(
         rmse=skill.rmse,
@@ -115,5 +130,13 @@ def _scored(maps: Sequence[Floats], truths: Sequence[Floats], smap: Sequence[Flo
         correlation=skill.correlation,
         subgrid_correlation=skill.subgrid_correlation,
         conservation_error=max(errors),
-        edge_ratio=float(np.mean([edge_ratio(layer) for layer in maps])),
+        edge_ratio=float(np.mean([edge_ratio(_without_rim(layer)) for layer in maps])),
     )
+
+
+def _without_rim(layer: Floats) -> Floats:
+    """Return a layer without the pixels beyond the outermost centres of coarse cells."""
+    inner = np.full_like(layer, np.nan)
+    inside = slice(BLOCK // 2, -(BLOCK // 2))
+    inner[inside, inside] = layer[inside, inside]
+    return inner

@@ -7,12 +7,10 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from engine.testing import shared_path
 from processes.cli import app
-from processes.demo import Demo, DemoError
 from processes.settings import Settings
 from stac.validate import validate_catalog
 
@@ -121,31 +119,3 @@ def test_settings_come_from_argument_then_variable_then_default(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert Settings.load().environment() == environment
-
-
-def demo(folder: Path, port: int | None) -> Demo:
-
-    return Demo(data=folder, preset="tiny", seed=7, port=port, console=Console(quiet=True))
-
-
-def test_the_demo_takes_another_port_unless_one_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The usual port in use is no obstacle; a named one is."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        monkeypatch.setenv("VADOSE_PORT", str(port))
-        assert demo(tmp_path, None).free_port() not in (0, port)
-        with pytest.raises(Exception, match=f"127.0.0.1:{port} cannot be listened at"):
-            demo(tmp_path, port).free_port()
-
-
-def test_a_service_that_does_not_start_is_told_with_its_log(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The demo names the log where the reason stands."""
-    monkeypatch.setenv("VADOSE_PYGEOAPI_CONFIG", str(tmp_path / "missing.yml"))
-    with pytest.raises(DemoError, match=r"service\.log says why"):
-        demo(tmp_path / "demo", None).run(stop=True)
-    log = tmp_path / "demo" / "work" / "service.log"
-    assert "VADOSE_PYGEOAPI_CONFIG" in log.read_text()
