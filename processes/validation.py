@@ -53,10 +53,7 @@ def read_inputs[M: BaseModel](model: type[M], values: object) -> M:
     """
     if not isinstance(values, dict):
         raise InvalidInputsError([InputError("inputs", shown(values), "a JSON object")])
-    absent = [name for name, value in values.items() if value is None]
-    if absent:
-        allowed = "a value, or to leave the input out"
-        raise InvalidInputsError([InputError(name, "null", allowed) for name in absent])
+    _refuse_null(values)
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -67,6 +64,7 @@ def read_inputs[M: BaseModel](model: type[M], values: object) -> M:
         }
         if plain == values:
             raise InvalidInputsError(_problems(model, error)) from None
+    _refuse_null(plain)
     try:
         return model.model_validate(plain)
     except ValidationError as error:
@@ -82,6 +80,14 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         return f"'{value:.60}'"
     return f"{json.dumps(value, ensure_ascii=False, default=str):.60}"
+
+
+def _refuse_null(values: Mapping[str, JsonValue]) -> None:
+    """Refuse null, which pydantic takes for an input that was left out."""
+    absent = [name for name, value in values.items() if value is None]
+    if absent:
+        allowed = "a value, or to leave the input out"
+        raise InvalidInputsError([InputError(name, "null", allowed) for name in absent])
 
 
 def _plain(model: type[BaseModel], name: str, value: JsonValue) -> JsonValue:

@@ -200,6 +200,7 @@ def test_qualified_values_are_unwrapped(echo_client: httpx.Client) -> None:
         ({"stringInput": "a", "mixedInput": []}, "mixedInput: []; allowed: a text or a number"),
         ({"stringInput": "a", "colour": 1}, "colour: there is no such input"),
         ({"stringInput": {"value": "a", "mediaType": 1}}, "stringInput.mediaType: 1; allowed: a"),
+        ({"stringInput": "a", "arrayInput": {"value": None}}, "arrayInput: null; allowed: a value"),
         ({"stringInput": {"value": "a", "format": []}}, "stringInput.format: []; allowed: an"),
     ],
 )
