@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -113,21 +114,46 @@ class SourceFinder:
         partners = self._partners(feature, (*granules, *around), where)
         return Sources(product=product, granules=granules, around=around, partners=partners)
 
-    def of_month(self, feature: Feature, month: Month, *, bridging: bool) -> tuple[Granule, ...]:
-        """Return every granule that a month of a feature may depend on; what lacks is not in it."""
+    def other_years(
+        self, feature: Feature, month: Month, *, bridging: bool
+    ) -> dict[Month, Sources]:
+        """Return the same calendar month of the archive's other years, and what it is made of.
+
+        None for features that are not means over time: they have no gaps to be filled.
+        """
+        found: dict[Month, Sources] = {}
+        if feature.time != "mean":
+            return found
+        for other in self.months(feature) or ():
+            if other.month == month.month and other != month:
+                with suppress(MissingDataError):
+                    found[other] = self.find(feature, other.period, str(other), bridging=bridging)
+        return found
+
+    def of_month(
+        self, feature: Feature, month: Month, *, bridging: bool, climatology: bool
+    ) -> tuple[Granule, ...]:
+        """Return every granule that a month of a feature may depend on; what lacks is not in it.
+
+        Those of other years come first.
+        """
         if feature.memory is not None:
             lags = [lag for lag, weight in enumerate(feature.memory.weights) if weight]
             remembered = FEATURES[feature.memory.feature]
             return tuple(
                 granule
                 for lag in lags
-                for granule in self.of_month(remembered, month.shift(-lag), bridging=bridging)
+                for granule in self.of_month(
+                    remembered, month.shift(-lag), bridging=bridging, climatology=climatology
+                )
             )
         try:
-            return self.find(feature, month.period, str(month), bridging=bridging).everything
+            own = self.find(feature, month.period, str(month), bridging=bridging).everything
         except MissingDataError:
             names = [name for name in feature.products if name in load_specs()]
             return tuple(g for name in names for g in self.archive.granules(name, month.period))
+        others = self.other_years(feature, month, bridging=bridging) if climatology else {}
+        return (*(one for found in others.values() for one in found.everything), *own)
 
     def cadence(self, product: str) -> Cadence:
         """Return how often the archive has a product."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from engine.climatology import MIN_ANOMALY, filled_features, has_gaps
 from engine.composites import MIN_SUPPORT
 from engine.errors import InputError, MissingDataError, wanted_for
 from engine.feature_cache import FeatureCache, digest
@@ -30,7 +32,7 @@ from engine.solar import clear_sky_par
 from engine.stages import MIN_VALID, Fine, Layer, Times, over_time, shared_days, static, to_fine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -86,6 +88,9 @@ class FeatureStore:
         Regridding weights to share; kept below ``folder`` unless given.
     bridging
         Whether short gaps in a month's 8-day series are bridged between neighbours in time.
+    climatology
+        Whether what is then still missing is filled from the same month of other years; never
+        without bridging.
     """
 
     def __init__(
@@ -96,6 +101,7 @@ class FeatureStore:
         weights: WeightCache | None = None,
         *,
         bridging: bool = True,
+        climatology: bool = True,
     ) -> None:
         self.archive, self.region, self.folder = archive, region, folder
         self.area = region.area()
@@ -103,7 +109,7 @@ class FeatureStore:
         self.features = {**FEATURES, **own_features(region.predictors)}
         """Every feature by name, in order: the standard ones, then the region's own."""
         self._own = {name: own for own in region.predictors for name in own.features}
-        self.bridging = bridging
+        self.bridging, self.climatology = bridging, bridging and climatology
         self._cache = FeatureCache(folder)
         self._sources = SourceFinder(archive)
 
@@ -212,7 +218,9 @@ class FeatureStore:
             granule
             for feature in features
             if feature.time != "reconstructed"
-            for granule in self._sources.of_month(feature, month, bridging=self.bridging)
+            for granule in self._sources.of_month(
+                feature, month, bridging=self.bridging, climatology=self.climatology
+            )
         )
 
     def products(self, name: str) -> tuple[str, ...]:
@@ -241,7 +249,10 @@ class FeatureStore:
             float32 on the fine grid, NaN where missing.
         """
         predictors = list(SIF_PREDICTORS.values())
-        parts = self._groups(predictors, period, _days(period), bridging=False)
+        parts = [
+            self._group(group, period, _days(period), bridging=False)
+            for group in _grouped(predictors)
+        ]
         data = joined_features(parts, list(SIF_PREDICTORS))
         data["par"] = (("y", "x"), self._light(period), {"units": PAR_UNITS})
         data["par"].attrs["long_name"] = "Clear-sky photosynthetically active radiation"
@@ -319,7 +330,7 @@ class FeatureStore:
         }
         standard = [one for one in features if one.name not in self._own]
         plainly = [one for one in standard if one.memory is None]
-        parts = self._groups(plainly, month.period, str(month), bridging=self.bridging)
+        parts = [self._monthly(group, month) for group in _grouped(plainly)]
         parts += [self._remembered(one, month) for one in standard if one.memory is not None]
         return parts + [self._own_group(predictor, month) for predictor in own.values()]
 
@@ -333,20 +344,43 @@ class FeatureStore:
         for lag, weight in enumerate(feature.memory.weights):
             if weight:
                 then = month.shift(-lag)
-                (part,) = self._groups([other], then.period, str(then), bridging=self.bridging)
+                part = self._group((other,), then.period, str(then), bridging=self.bridging)
                 sums += np.float32(weight) * part[other.name].to_numpy()
                 names += [part.attrs[f"granules_{other.product}"]]
         made = Fine(values=sums, level=np.zeros(sums.shape, np.uint8))
         data = grid_dataset(self.area, [feature], [made])
         return data.assign_attrs({f"granules_{other.product}": " ".join(names)})
 
-    def _groups(
-        self, features: Sequence[Feature], span: Period, where: str, *, bridging: bool
-    ) -> list[xr.Dataset]:
-        """Make features, those of one product together."""
-        ordered = sorted(features, key=_group_key)
-        groups = (tuple(group) for _, group in groupby(ordered, _group_key))
-        return [self._group(group, span, where, bridging=bridging) for group in groups]
+    def _monthly(self, features: tuple[Feature, ...], month: Month) -> xr.Dataset:
+        """Return a month of features of one product, long gaps filled from other years."""
+        names = [feature.name for feature in features]
+        made = self._group(features, month.period, str(month), bridging=self.bridging)
+        if not self.climatology or not has_gaps(made, names):
+            return made
+        others = self._sources.other_years(features[0], month, bridging=self.bridging)
+        if not others:
+            return made
+        known = {
+            month: self._sources.find(features[0], month.period, str(month), bridging=self.bridging)
+        }
+        keys = [
+            self._key_of(features, found, one.period, bridging=self.bridging)
+            for one, found in (known | others).items()
+        ]
+        data = self._cache.get(
+            f"{known[month].product}-{month}-filled",
+            digest(str(MIN_ANOMALY), *keys),
+            lambda: filled_features(made, self._unfilled(features, others), names),
+        )
+        return data.assign_attrs(made.attrs)
+
+    def _unfilled(
+        self, features: tuple[Feature, ...], months: Iterable[Month]
+    ) -> Iterator[xr.Dataset]:
+        """Yield months of features as far as they were seen or bridged."""
+        for month in months:
+            with suppress(MissingDataError):
+                yield self._group(features, month.period, str(month), bridging=self.bridging)
 
     def _own_group(self, predictor: UserPredictor, month: Month) -> xr.Dataset:
         """Return the features of one of the region's own predictors."""
@@ -377,15 +411,9 @@ class FeatureStore:
         """Return features of one product, from the cache or made anew."""
         first = features[0]
         found = self._sources.find(first, span, where, bridging=bridging)
-        product, still = found.product, first.time in ("static", "yearly")
-        timing = () if still else (span, self._sources.cadence(product), bridging)
-        key = self._key(
-            str(timing),
-            *(self.region.spec(one).model_dump_json() for one in _products(first, product)),
-            *(feature.model_dump_json() for feature in features),
-            granules=found.everything,
-        )
-        name = f"{product}-{_label(found) if still else f'{span.start}-{span.days}d'}"
+        key = self._key_of(features, found, span, bridging=bridging)
+        label = _label(found) if _is_still(first) else f"{span.start}-{span.days}d"
+        name, product = f"{found.product}-{label}", found.product
         with wanted_for(where):
             data = self._cache.get(name, key, lambda: self._made(features, found, span, where))
         used = {product: found.granules}
@@ -395,11 +423,24 @@ class FeatureStore:
             {f"granules_{one}": " ".join(_names(granules)) for one, granules in used.items()}
         )
 
+    def _key_of(
+        self, features: tuple[Feature, ...], found: Sources, span: Period, *, bridging: bool
+    ) -> str:
+        """Return a hash of everything that features of one product depend on."""
+        first, product = features[0], found.product
+        timing = () if _is_still(first) else (span, self._sources.cadence(product), bridging)
+        return self._key(
+            str(timing),
+            *(self.region.spec(one).model_dump_json() for one in _products(first, product)),
+            *(feature.model_dump_json() for feature in features),
+            granules=found.everything,
+        )
+
     def _made(
         self, features: tuple[Feature, ...], found: Sources, span: Period, where: str
     ) -> xr.Dataset:
         """Make features of one product and one way through time."""
-        if features[0].time in ("static", "yearly"):
+        if _is_still(features[0]):
             tiles = static(features, found.granules, self._decode)
         else:
             times = Times(
@@ -424,6 +465,16 @@ class FeatureStore:
     def _decode(self, granule: Granule, variables: Sequence[str]) -> Mapping[str, Field]:
         spec = self.region.spec(granule.product)
         return decode(granule, self.area, variables, spec=spec)
+
+
+def _grouped(features: Sequence[Feature]) -> list[tuple[Feature, ...]]:
+    """Put features of one product and one way through time together."""
+    ordered = sorted(features, key=_group_key)
+    return [tuple(group) for _, group in groupby(ordered, _group_key)]
+
+
+def _is_still(feature: Feature) -> bool:
+    return feature.time in ("static", "yearly")
 
 
 def _group_key(feature: Feature) -> tuple[str, str, str]:

@@ -1,8 +1,8 @@
 """Gaps in 8-day series: what lies between two observations of the same pixel.
 
 A pixel that clouds hid for one or two 8-day periods is taken to lie on the line between the
-periods before and after. Longer gaps stay. Neighbours in time are those of the archive, whatever
-was asked for, so that a month has the same values in any request.
+periods before and after. Longer gaps are left to the climatology. Neighbours in time are those of
+the archive, whatever was asked for, so that a month has the same values in any request.
 """
 
 from __future__ import annotations

@@ -61,9 +61,9 @@ def cube(
     Yields
     ------
     Dataset
-        The features (y, x) as :meth:`FeatureStore.month` gives them; ``smap`` (coarse_y,
-        coarse_x), the month's mean in m3 m-3; ``true_soil_moisture``, m3 m-3, and ``true_sif``,
-        mW m-2 nm-1 sr-1 (y, x).
+        The features (y, x) as :meth:`FeatureStore.month` gives them, save that long gaps are not
+        filled from other years; ``smap`` (coarse_y, coarse_x), the month's mean in m3 m-3;
+        ``true_soil_moisture``, m3 m-3, and ``true_sif``, mW m-2 nm-1 sr-1 (y, x).
     """
     world = load(preset, seed, Path("unwritten"))
     domain = world.domain
@@ -110,7 +110,9 @@ class _Store(FeatureStore):
     """A feature store that reads from memory and keeps only what the last month used."""
 
     def __init__(self, archive: UnwrittenArchive, region: Region) -> None:
-        super().__init__(archive, region, Path("unwritten"), WeightCache(None))
+        # What other years saw is forgotten by then, or was not yet seen.
+        folder = Path("unwritten")
+        super().__init__(archive, region, folder, WeightCache(None), climatology=False)
         self._unwritten = archive
         self._cache = _Recent()  # type: ignore[assignment]
 
