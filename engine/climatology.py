@@ -30,6 +30,9 @@ CLIMATOLOGICAL = 3
 MIN_ANOMALY = 0.25
 """Least share of a block whose anomaly is known; below it the anomaly of the whole area serves."""
 
+MIN_MISSING = 0.001
+"""Least share of missing pixels that is filled; a model takes the few below it as missing."""
+
 
 class Climatology:
     """Fills a month from the same month of other years, which are taken one by one.
@@ -94,8 +97,8 @@ def coarse_anomaly(anomaly: Floats) -> Floats:
 
 
 def has_gaps(data: xr.Dataset, names: Iterable[str]) -> bool:
-    """Tell whether any of some features misses a value somewhere."""
-    return any(not np.isfinite(data[name].to_numpy()).all() for name in names)
+    """Tell whether any of some features misses enough to be worth the reading of other years."""
+    return any(np.isnan(data[name].to_numpy()).mean() > MIN_MISSING for name in names)
 
 
 def filled_features(

@@ -67,7 +67,10 @@ def test_the_document_says_what_is_missing(arguments: list[str], tmp_path: Path)
     ("options", "message"),
     [
         (["--archive", "/nonexistent"], "archive: there is no folder /nonexistent"),
-        (["--region", "atlantis"], "region: 'atlantis'; allowed: henan, south-africa"),
+        (
+            ["--region", "atlantis"],
+            "region: there is no region 'atlantis'; allowed: henan, south-africa",
+        ),
         (["--region", "atlantis.yaml"], "region: atlantis.yaml cannot be read"),
         (["--datetime", "2020-13"], "datetime: '2020-13' is no month"),
         (["--datetime", "2020-05/2020-04"], "ends before it starts"),
