@@ -7,19 +7,18 @@ full, or not at all (`engine.residual`).
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import xarray as xr
 
 from engine.archive import soil_moisture_month
-from engine.errors import InputError, MissingDataError, ModelError
+from engine.errors import InputError, ModelError
 from engine.feature_cache import FeatureCache, digest
 from engine.grids import block_mean, coarse_of
 from engine.models.candidates import candidate
 from engine.models.card import CardTarget
-from engine.models.table import MAX_MISSING, Table, Variable, joined
+from engine.models.table import MAX_MISSING, Table, Variable, gathered
 from engine.models.training import Task, card_region, train
 from engine.progress import silent, span
 from engine.provenance import SIF, fingerprint, map_granules, soil_moisture_granules
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 
     type FloatArray = NDArray[np.floating]
 
-_logger = logging.getLogger(__name__)
 
 Analysis = Literal["shrunken", "conserving", "none"]
 """How the published layer takes SMAP's residual: half of it, all of it, or nothing."""
@@ -141,22 +139,16 @@ def train_downscaling(
         Where there is too little to learn from.
     """
     task = downscaling_task(store, months, names, sif_model, settings, omissions=omissions)
-    tables: list[Table] = []
-    missing: dict[str, MissingDataError] = {}
-    for done, month in enumerate(task.months):
-        progress(_READING * done / len(task.months), f"features of {month}")
-        try:
-            tables.append(_table(task, store, month, sif_model))
-        except MissingDataError as error:
-            missing[str(month)] = error
-    if missing and not tables:
-        raise next(iter(missing.values()))
-    for lack in missing.values():
-        _logger.warning("left out of the training: %s", lack)
+    table, left_out = gathered(
+        {str(month): month for month in task.months},
+        lambda month: _table(task, store, month, sif_model),
+        span(progress, 0.0, _READING),
+        "features",
+    )
     return train(
-        joined(tables),
+        table,
         task,
-        left_out={time: str(error) for time, error in missing.items()},
+        left_out=left_out,
         progress=span(progress, _READING, 1.0),
         threads=threads,
     )

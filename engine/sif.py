@@ -20,7 +20,7 @@ from engine.features import SIF_PREDICTORS
 from engine.grids import EASE2_CRS, lonlat, transformer
 from engine.models.candidates import candidate
 from engine.models.card import CardTarget
-from engine.models.table import Table, Variable, joined
+from engine.models.table import Table, Variable, gathered
 from engine.models.training import Task, card_region, train
 from engine.progress import silent, span
 from engine.provenance import SIF, fingerprint, sif_granules
@@ -109,22 +109,16 @@ def train_sif(
     """
     task = sif_task(store, months, settings)
     periods = sorted({period for month in months for period in store.periods(month)})
-    tables: list[Table] = []
-    missing: dict[str, MissingDataError] = {}
-    for done, period in enumerate(periods):
-        progress(_READING * done / len(periods), f"SIF training rows of {period.start}")
-        try:
-            tables.append(_table(task, store.sif_cells(period)))
-        except MissingDataError as error:
-            missing[period.start.isoformat()] = error
-    if missing and not tables:
-        raise next(iter(missing.values()))
-    for lack in missing.values():
-        _logger.warning("left out of the training: %s", lack)
+    table, left_out = gathered(
+        {period.start.isoformat(): period for period in periods},
+        lambda period: _table(task, store.sif_cells(period)),
+        span(progress, 0.0, _READING),
+        "SIF training rows",
+    )
     return train(
-        joined(tables),
+        table,
         task,
-        left_out={time: str(error) for time, error in missing.items()},
+        left_out=left_out,
         progress=span(progress, _READING, 1.0),
         threads=threads,
     )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from engine.errors import ModelError
+from engine.errors import MissingDataError, ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from engine.progress import Progress
+
+_logger = logging.getLogger(__name__)
 
 MIN_ROWS = 50
 """Fewest rows that a model is trained on."""
@@ -167,6 +172,45 @@ def _enough(table: Table) -> Table:
             f"{f' ({"; ".join(reasons)})' if reasons else ''}; needed: {MIN_ROWS}"
         )
     return table
+
+
+def gathered[T](
+    times: Mapping[str, T], table_of: Callable[[T], Table], progress: Progress, what: str
+) -> tuple[Table, dict[str, str]]:
+    """Put the rows of some times below each other, leaving out the times that lack something.
+
+    Parameters
+    ----------
+    times
+        Months or periods by their names.
+    table_of
+        Makes the rows of one.
+    progress, what
+        Told which time is read, after ``what`` it is.
+
+    Returns
+    -------
+    tuple of Table and dict
+        The rows, and why each time that is not among them was left out.
+
+    Raises
+    ------
+    MissingDataError
+        Where every time lacks something; the first one's reason.
+    """
+    tables: list[Table] = []
+    missing: dict[str, MissingDataError] = {}
+    for done, (name, time) in enumerate(times.items()):
+        progress(done / len(times), f"{what} of {name}")
+        try:
+            tables.append(table_of(time))
+        except MissingDataError as error:
+            missing[name] = error
+    if missing and not tables:
+        raise next(iter(missing.values()))
+    for lack in missing.values():
+        _logger.warning("left out of the training: %s", lack)
+    return joined(tables), {name: str(lack) for name, lack in missing.items()}
 
 
 def joined(tables: Sequence[Table]) -> Table:
