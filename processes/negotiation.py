@@ -6,18 +6,20 @@ import inspect
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.routing import Route
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from starlette.requests import Request
+    from starlette.datastructures import QueryParams
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
     type Handler = Callable[[Request], Response | Awaitable[Response]]
+
+_HTML = ("text/html", "application/xhtml+xml")
 
 
 class Resource(Route):
@@ -30,8 +32,10 @@ class Resource(Route):
     path
         The path.
     page
-        Reads the query of a ``GET``, where readers of HTML get pygeoapi's page of the same path;
-        raises where the query is wrong.
+        Reads the query of a ``GET`` of a path that has a page too; raises where the query is
+        wrong.
+    html
+        Answers readers of HTML; without it they get pygeoapi's page of the same path.
     handlers
         Who answers, by method.
     """
@@ -41,37 +45,47 @@ class Resource(Route):
         path: str,
         *,
         page: Callable[[QueryParams], object] | None = None,
+        html: Handler | None = None,
         **handlers: Handler,
     ) -> None:
         self._handlers = handlers | ({"HEAD": handlers["GET"]} if "GET" in handlers else {})
-        self._page = page
+        self._page, self._html = page, html
         super().__init__(path, self._answer)
         self.methods = None
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let pygeoapi answer with a page."""
-        if self._page is not None and scope["method"] in ("GET", "HEAD"):
-            query = QueryParams(scope["query_string"])
-            self._page(query)
-            if _wants_html(query, Headers(scope=scope)):
+        request = Request(scope)
+        if self._page is not None and request.method in ("GET", "HEAD"):
+            self._page(request.query_params)
+            if self._html is None and wants_html(request):
                 await scope["app"].state.pages(scope, receive, send)
                 return
         await super().handle(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
+        handler = self._handler(request)
+        if inspect.iscoroutinefunction(handler):
+            response: Response = await handler(request)
+        else:
+            response = await run_in_threadpool(handler, request)  # type: ignore[arg-type]
+        if self._page is not None:
+            response.headers.append("Vary", "Accept")
+        return response
+
+    def _handler(self, request: Request) -> Handler:
         handler = self._handlers.get(request.method)
         if handler is None:
             allowed = ", ".join(sorted(self._handlers))
             detail = f"{request.method:.20} is not offered here; allowed: {allowed}"
             raise HTTPException(405, detail, headers={"Allow": allowed})
-        if inspect.iscoroutinefunction(handler):
-            answered: Response = await handler(request)
-            return answered
-        return await run_in_threadpool(handler, request)  # type: ignore[arg-type]
+        if self._html is not None and handler is self._handlers.get("GET") and wants_html(request):
+            return self._html
+        return handler
 
 
-def _wants_html(query: QueryParams, headers: Headers) -> bool:
+def wants_html(request: Request) -> bool:
     """Whether a request says ``f=html`` or, like a browser, names HTML before JSON."""
-    if "f" in query:
-        return query["f"] == "html"
-    return headers.get("accept", "").lower().startswith(("text/html", "application/xhtml+xml"))
+    if "f" in request.query_params:
+        return request.query_params["f"] == "html"
+    return request.headers.get("accept", "").lower().startswith(_HTML)
