@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
+from engine import products
 from engine.climatology import MIN_ANOMALY, filled_features, has_gaps
 from engine.composites import MIN_SUPPORT
 from engine.errors import InputError, MissingDataError, wanted_for
 from engine.feature_cache import FeatureCache, digest
 from engine.feature_data import LEVEL, check_any_valid, grid_dataset, joined_features
+from engine.feature_groups import days_of, grouped, is_still, label_of, products_of, untouched
 from engine.feature_sources import SourceFinder
-from engine.features import FEATURES, PRESETS, SIF_PREDICTORS, Feature
+from engine.features import FEATURES, PRESETS, Feature
 from engine.gaps import FILLED_WEIGHT, LONGEST_GAP
 from engine.granules import Granule
-from engine.grids import lonlat
 from engine.making import inertia, plain
 from engine.months import eight_day_periods
 from engine.own_features import own_exists, own_features, read_own
 from engine.predictors import months_by_name, predictor_path
-from engine.products import decode
 from engine.regrid import WeightCache
-from engine.solar import clear_sky_par
-from engine.stages import MIN_VALID, Fine, Layer, Times, over_time, shared_days, static, to_fine
+from engine.stages import MIN_VALID, Fine, Layer, Times, over_time, static, to_fine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from odc.geo.geobox import GeoBox
 
     from engine.archive import Archive
     from engine.feature_sources import Sources
@@ -48,29 +43,6 @@ if TYPE_CHECKING:
 
 _VERSION = "2"
 """Part of the names of stored features; to be raised when their making changes."""
-
-MIN_VALID_SIF = 0.6
-"""Least share of a SIF cell that valid fine cells must cover."""
-
-PAR_UNITS = "W m-2"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SifCells:
-    """What the model of SIF learns from in one period: its target's own cells."""
-
-    period: Period
-    """The days that the SIF stands for."""
-    names: tuple[str, ...]
-    """``(f,)`` names of the predictors."""
-    values: NDArray[np.float32]
-    """``(n, f)`` predictors, means of their fine cells; NaN where missing."""
-    target: NDArray[np.float32]
-    """``(n,)`` SIF, mW m-2 nm-1 sr-1."""
-    geobox: GeoBox
-    """The window of the SIF's own grid."""
-    index: NDArray[np.int64]
-    """``(n,)`` number of each cell in ``geobox``, row by row."""
 
 
 class FeatureStore:
@@ -234,76 +206,31 @@ class FeatureStore:
             return months_by_name(self.archive.root, own.file) if own.monthly else None
         return self._sources.months(self.features[name])
 
-    def sif_predictors(self, period: Period) -> xr.Dataset:
-        """Return what the model of SIF sees at 1 km in one 8-day period.
+    def eight_days(self, features: Sequence[Feature], period: Period) -> xr.Dataset:
+        """Return features of one 8-day period, with no gap bridged.
 
         Parameters
         ----------
+        features
+            Means over time; they need not be features of soil moisture.
         period
             The days.
 
         Returns
         -------
         Dataset (y, x)
-            Reflectances, indices, surface temperatures and ``par``, clear-sky light, W m-2; all
-            float32 on the fine grid, NaN where missing.
+            Float32 on the fine grid with units, NaN where missing, in the order given.
         """
-        predictors = list(SIF_PREDICTORS.values())
         parts = [
-            self._group(group, period, _days(period), bridging=False)
-            for group in _grouped(predictors)
+            self._group(group, period, days_of(period), bridging=False)
+            for group in grouped(features)
         ]
-        data = joined_features(parts, list(SIF_PREDICTORS))
-        data["par"] = (("y", "x"), self._light(period), {"units": PAR_UNITS})
-        data["par"].attrs["long_name"] = "Clear-sky photosynthetically active radiation"
-        return data.assign_attrs(period=_days(period), region=self.region.name)
+        return joined_features(parts, [feature.name for feature in features])
 
-    def esif_field(self, period: Period) -> Field:
-        """Return the coarse SIF of a period, on the window of its own grid that covers the area.
-
-        Parameters
-        ----------
-        period
-            The days; the granule that shares most of them counts.
-        """
-        granules = self.archive.granules("eSIF", period)
-        if not granules:
-            raise MissingDataError("eSIF", _days(period), "one granule of these 8 days")
-        granule = max(granules, key=lambda granule: shared_days(granule, period))
-        with wanted_for(_days(period)):
-            fields = self._decode(granule, ["sif"])
-        if not fields:
-            raise _untouched("eSIF", _days(period), self.region.name)
-        return fields["sif"]
-
-    def sif_cells(self, period: Period) -> SifCells:
-        """Return the rows that the model of SIF learns from in one 8-day period.
-
-        Parameters
-        ----------
-        period
-            The days.
-
-        Returns
-        -------
-        SifCells
-            The cells that have SIF and of which the area covers at least 60 %.
-        """
-        field = self.esif_field(period)
-        predictors = self.sif_predictors(period)
-        names = tuple(str(name) for name in predictors.data_vars)
-        stack = np.stack([predictors[name].to_numpy() for name in names])
-        means, _ = self.weights.area(self.area, field.geobox).apply(stack, min_valid=MIN_VALID_SIF)
-        lit = np.isfinite(means[names.index("par")])
-        index = np.flatnonzero(lit & np.isfinite(field.values) & (field.weight > 0))
-        return SifCells(
-            period=period,
-            names=names,
-            values=np.ascontiguousarray(means.reshape(len(names), -1)[:, index].T),
-            target=field.values.ravel()[index],
-            geobox=field.geobox,
-            index=index,
-        )
+    def decode(self, granule: Granule, variables: Sequence[str]) -> Mapping[str, Field]:
+        """Read variables of a granule, as far as it covers the area."""
+        spec = self.region.spec(granule.product)
+        return products.decode(granule, self.area, variables, spec=spec)
 
     def _feature(self, name: str) -> Feature:
         feature = self.features.get(name)
@@ -311,10 +238,6 @@ class FeatureStore:
             allowed = (k for k, v in self.features.items() if v.time != "reconstructed")
             raise InputError("features", repr(name), ", ".join(allowed))
         return feature
-
-    def _light(self, period: Period) -> NDArray[np.float32]:
-        _, latitude = lonlat(self.area)
-        return np.asarray(clear_sky_par(latitude, period), dtype=np.float32)
 
     def _has(self, name: str) -> bool:
         if name in self._own:
@@ -330,7 +253,7 @@ class FeatureStore:
         }
         standard = [one for one in features if one.name not in self._own]
         plainly = [one for one in standard if one.memory is None]
-        parts = [self._monthly(group, month) for group in _grouped(plainly)]
+        parts = [self._monthly(group, month) for group in grouped(plainly)]
         parts += [self._remembered(one, month) for one in standard if one.memory is not None]
         return parts + [self._own_group(predictor, month) for predictor in own.values()]
 
@@ -412,7 +335,7 @@ class FeatureStore:
         first = features[0]
         found = self._sources.find(first, span, where, bridging=bridging)
         key = self._key_of(features, found, span, bridging=bridging)
-        label = _label(found) if _is_still(first) else f"{span.start}-{span.days}d"
+        label = label_of(found) if is_still(first) else f"{span.start}-{span.days}d"
         name, product = f"{found.product}-{label}", found.product
         with wanted_for(where):
             data = self._cache.get(name, key, lambda: self._made(features, found, span, where))
@@ -428,10 +351,10 @@ class FeatureStore:
     ) -> str:
         """Return a hash of everything that features of one product depend on."""
         first, product = features[0], found.product
-        timing = () if _is_still(first) else (span, self._sources.cadence(product), bridging)
+        timing = () if is_still(first) else (span, self._sources.cadence(product), bridging)
         return self._key(
             str(timing),
-            *(self.region.spec(one).model_dump_json() for one in _products(first, product)),
+            *(self.region.spec(one).model_dump_json() for one in products_of(first, product)),
             *(feature.model_dump_json() for feature in features),
             granules=found.everything,
         )
@@ -440,8 +363,8 @@ class FeatureStore:
         self, features: tuple[Feature, ...], found: Sources, span: Period, where: str
     ) -> xr.Dataset:
         """Make features of one product and one way through time."""
-        if _is_still(features[0]):
-            tiles = static(features, found.granules, self._decode)
+        if is_still(features[0]):
+            tiles = static(features, found.granules, self.decode)
         else:
             times = Times(
                 granules=found.granules,
@@ -452,53 +375,16 @@ class FeatureStore:
             )
             tiles = over_time(features, times, self._make(features, found))
         if not tiles:
-            raise _untouched(found.product, where, self.region.name)
+            raise untouched(found.product, where, self.region.name)
         return grid_dataset(self.area, features, to_fine(features, tiles, self.area, self.weights))
 
     def _make(self, features: tuple[Feature, ...], found: Sources) -> Make:
         """Return how these features are made of one granule."""
         if features[0].partner is None:
-            return plain(features, self._decode)
+            return plain(features, self.decode)
         partners_of = partial(self._sources.partners_of, partners=found.partners)
-        return inertia(features[0], self._decode, partners_of, self.weights)
-
-    def _decode(self, granule: Granule, variables: Sequence[str]) -> Mapping[str, Field]:
-        spec = self.region.spec(granule.product)
-        return decode(granule, self.area, variables, spec=spec)
-
-
-def _grouped(features: Sequence[Feature]) -> list[tuple[Feature, ...]]:
-    """Put features of one product and one way through time together."""
-    ordered = sorted(features, key=_group_key)
-    return [tuple(group) for _, group in groupby(ordered, _group_key)]
-
-
-def _is_still(feature: Feature) -> bool:
-    return feature.time in ("static", "yearly")
-
-
-def _group_key(feature: Feature) -> tuple[str, str, str]:
-    partner = "" if feature.partner is None else feature.partner.product
-    return feature.product, feature.time, partner
-
-
-def _products(feature: Feature, product: str) -> tuple[str, ...]:
-    return (product,) if feature.partner is None else (product, feature.partner.product)
-
-
-def _label(found: Sources) -> str:
-    """Return the year of yearly granules, or say that they have none."""
-    period = found.granules[0].period
-    return "static" if period is None else f"{period.start.year}"
-
-
-def _untouched(product: str, where: str, region: str) -> MissingDataError:
-    return MissingDataError(product, where, f"a granule that covers a part of the area {region}")
+        return inertia(features[0], self.decode, partners_of, self.weights)
 
 
 def _names(granules: Iterable[Granule]) -> list[str]:
     return [granule.path.name for granule in granules]
-
-
-def _days(period: Period) -> str:
-    return f"{period.start} to {period.end - timedelta(days=1)}"

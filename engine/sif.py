@@ -15,7 +15,6 @@ import xarray as xr
 
 from engine.errors import MissingDataError
 from engine.feature_cache import FeatureCache, digest
-from engine.feature_store import PAR_UNITS
 from engine.features import SIF_PREDICTORS
 from engine.grids import EASE2_CRS, lonlat, transformer
 from engine.models.candidates import candidate
@@ -26,18 +25,20 @@ from engine.progress import silent, span
 from engine.provenance import SIF, fingerprint, sif_granules
 from engine.quality import QUALITY, quality_layer
 from engine.residual import fade_out
+from engine.sif_inputs import PAR_UNITS, esif_field, sif_cells, sif_predictors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from engine.feature_store import FeatureStore, SifCells
+    from engine.feature_store import FeatureStore
     from engine.models.candidates import RandomForest
     from engine.models.inference import Predictor
     from engine.models.store import TrainedModel
     from engine.months import Month, Period
     from engine.progress import Progress
+    from engine.sif_inputs import SifCells
 
     type FloatArray = NDArray[np.floating]
 
@@ -111,7 +112,7 @@ def train_sif(
     periods = sorted({period for month in months for period in store.periods(month)})
     table, left_out = gathered(
         {period.start.isoformat(): period for period in periods},
-        lambda period: _table(task, store.sif_cells(period)),
+        lambda period: _table(task, sif_cells(store, period)),
         span(progress, 0.0, _READING),
         "SIF training rows",
     )
@@ -230,7 +231,7 @@ def _check_days(mean: _DayMean, month: Month, what: str, product: str) -> None:
 
 def _predicted(predictor: Predictor, store: FeatureStore, period: Period) -> FloatArray | None:
     try:
-        return predictor.map(store.sif_predictors(period)).to_numpy()
+        return predictor.map(sif_predictors(store, period)).to_numpy()
     except MissingDataError as error:
         _logger.warning("%s", error)
         return None
@@ -239,7 +240,7 @@ def _predicted(predictor: Predictor, store: FeatureStore, period: Period) -> Flo
 def _residual(predicted: FloatArray, store: FeatureStore, period: Period) -> FloatArray | None:
     """Interpolate to 1 km what eSIF says beyond the model; it fades where eSIF is missing."""
     try:
-        field = store.esif_field(period)
+        field = esif_field(store, period)
     except MissingDataError as error:
         _logger.warning("%s", error)
         return None

@@ -121,7 +121,7 @@ class _Store(FeatureStore):
         self._unwritten.forget(month.first_day - _REACH + timedelta(days=31))
         self._cache.forget()  # type: ignore[attr-defined]
 
-    def _decode(self, granule: Granule, variables: Sequence[str]) -> Mapping[str, Field]:
+    def decode(self, granule: Granule, variables: Sequence[str]) -> Mapping[str, Field]:
         return self._unwritten.decode(granule, self.area, variables)
 
 

@@ -15,6 +15,7 @@ from engine.features import SIF_PREDICTORS
 from engine.grids import BBox, lonlat
 from engine.months import Month, eight_day_period
 from engine.region import Region
+from engine.sif_inputs import sif_predictors
 from engine.solar import diurnal_amplitude
 from engine.testing import lattice_over, write_even_modis, write_geotiff
 from engine.world.operators.observation import Observation
@@ -80,7 +81,7 @@ def test_constants_stay_constant_through_every_step(tmp_path: Path) -> None:
     for name, value in EXPECTED.items():
         assert np.allclose(month[name], value, rtol=2e-6, atol=1e-6), name
     assert "MCD12Q1.A2019001" in month.attrs["granules_MCD12Q1"]
-    period = store.sif_predictors(eight_day_period(date(2020, 2, 10)))
+    period = sif_predictors(store, eight_day_period(date(2020, 2, 10)))
     for name in SIF_PREDICTORS:
         assert np.ptp(period[name].to_numpy()) < 3e-6 * float(period[name].max())
 
@@ -197,7 +198,7 @@ def test_a_thinned_daily_product_may_just_miss_a_period(tmp_path: Path) -> None:
     for granule in (archive / "MCD43A4").rglob("MCD43A4.A2020045*"):
         granule.unlink()
     _write_modis("MCD43A4", date(2020, 2, 18), archive, CONSTANT)
-    predictors = _store(archive, tmp_path).sif_predictors(eight_day_period(date(2020, 2, 10)))
+    predictors = sif_predictors(_store(archive, tmp_path), eight_day_period(date(2020, 2, 10)))
     assert np.allclose(predictors["ndvi"], EXPECTED["ndvi"], rtol=1e-5)
 
 
