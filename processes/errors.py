@@ -15,6 +15,7 @@
         ├── ResultsNotReadyError (LookupError) the job is queued or runs
         ├── NoResultsError (LookupError)       the job failed or was dismissed
         ├── QueueFullError (RuntimeError)      too many jobs wait
+        ├── StoreUnavailableError (RuntimeError) the database of the jobs does not answer
         └── DismissedError (RuntimeError)      a running job learns that nobody wants it
 """
 
@@ -131,6 +132,21 @@ class QueueFullError(ServiceError, RuntimeError):
     def __init__(self, limit: int) -> None:
         self.limit = limit
         super().__init__(f"{limit} jobs wait already; try again later")
+
+
+class StoreUnavailableError(ServiceError, RuntimeError):
+    """The database of the jobs does not answer; what was asked of it may be asked again.
+
+    Parameters
+    ----------
+    reason
+        What the database's driver says, for the log; the message keeps it to itself, since it
+        may name hosts and files.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__("the database of the jobs does not answer; try again later")
 
 
 class DismissedError(ServiceError, RuntimeError):

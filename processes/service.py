@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from processes.jobs.runner import Runner
-    from processes.jobs.store import JobStore
+    from processes.jobs.store import SqlJobStore
     from processes.settings import Settings
 
 
@@ -19,7 +19,7 @@ class Service:
 
     settings: Settings
     """Limits and the public address."""
-    store: JobStore
+    store: SqlJobStore
     """The jobs."""
     runner: Runner
     """Who runs them."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from engine.progress import Progress
-    from processes.jobs.store import JobStore
 
 LOGGER = logging.getLogger(__name__)
 
@@ -69,7 +68,7 @@ def main(job_id: str, attempt: int) -> int:
 
 
 def execute(
-    store: JobStore, settings: Settings, job_id: str, attempt: int, run: Run | None = None
+    store: SqlJobStore, settings: Settings, job_id: str, attempt: int, run: Run | None = None
 ) -> int:
     """Run one attempt and write down how it ended.
 
@@ -108,7 +107,7 @@ def execute(
     return 0
 
 
-def reporter(store: JobStore, job_id: str, attempt: int) -> Progress:
+def reporter(store: SqlJobStore, job_id: str, attempt: int) -> Progress:
     """Return a receiver of progress that writes to the store, and ends what is unwanted."""
     last_message, last_time = "", 0.0
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from processes.jobs.model import Job
-    from processes.jobs.store import JobStore
+    from processes.jobs.store import SqlJobStore
 
 LOGGER = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class ProcessRunner:
 
     def __init__(
         self,
-        store: JobStore,
+        store: SqlJobStore,
         environment: Mapping[str, str],
         *,
         work: Path | None = None,

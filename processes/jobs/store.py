@@ -7,7 +7,7 @@ it starts from, so of two writers exactly one wins and a dismissed job is never 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from sqlalchemy import (
@@ -33,6 +33,7 @@ from sqlalchemy import (
 
 from processes.errors import NoSuchJobError
 from processes.jobs.model import Delivery, Job, JobFilter, JobStatus
+from processes.jobs.protocol import JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
     from sqlalchemy import ColumnElement, Engine, Row, Select
     from sqlalchemy.engine.interfaces import DBAPIConnection
+
+__all__ = ["JobStore", "SqlJobStore"]
 
 BUSY_SECONDS = 30
 """How long a writer waits for another."""
@@ -69,60 +72,6 @@ _JOBS = Table(
 )
 _KNOWN = [column for column in _JOBS.columns if column.name not in ("results", "sequence")]
 _ACTIVE = (JobStatus.ACCEPTED, JobStatus.RUNNING)
-
-
-class JobStore(Protocol):
-    """Keeps jobs through restarts; every method is one short transaction."""
-
-    def create(
-        self, process_id: str, inputs: Mapping[str, JsonValue], delivery: Delivery | None = None
-    ) -> Job:
-        """Accept a job."""
-        ...
-
-    def get(self, job_id: str) -> Job:
-        """Return a job, or raise NoSuchJobError."""
-        ...
-
-    def find(self, wanted: JobFilter) -> tuple[tuple[Job, ...], int]:
-        """Return the jobs of a filter, newest first, and how many there are in all."""
-        ...
-
-    def results(self, job_id: str) -> Mapping[str, JsonValue] | None:
-        """Return what a successful job left, or None."""
-        ...
-
-    def waiting(self) -> int:
-        """Count the jobs in line."""
-        ...
-
-    def claim(self) -> Job | None:
-        """Start the job that waits longest, or return None."""
-        ...
-
-    def report(self, job_id: str, attempt: int, progress: int, message: str) -> bool:
-        """Note the progress of a running attempt; False where it is no longer the one."""
-        ...
-
-    def succeed(self, job_id: str, attempt: int, results: Mapping[str, JsonValue]) -> bool:
-        """End a running attempt well; False where it is no longer the one."""
-        ...
-
-    def fail(self, job_id: str, attempt: int, message: str, *, by_client: bool = False) -> bool:
-        """End a running attempt badly; False where it is no longer the one."""
-        ...
-
-    def dismiss(self, job_id: str) -> bool:
-        """Dismiss a job and drop its results; False where it was dismissed before."""
-        ...
-
-    def delete(self, job_id: str) -> bool:
-        """Forget a job that has ended; False where there is none."""
-        ...
-
-    def fail_lost(self, message: str) -> tuple[str, ...]:
-        """Fail every job that is said to run; for the start of a service that runs none."""
-        ...
 
 
 class SqlJobStore:
@@ -336,7 +285,8 @@ def _job(row: Row[tuple[object, ...]]) -> Job:
     }
     status = JobStatus(values["status"])
     delivery = _delivery(values.pop("outputs"))
-    return Job(**(values | times | {"status": status, "delivery": delivery}))
+    unknown = {"subscriber": None, "request_hash": None, "steps": 1, "steps_done": 0}
+    return Job(**(values | times | {"status": status, "delivery": delivery} | unknown))
 
 
 def _delivery(kept: Any) -> Delivery:
