@@ -16,6 +16,9 @@
         ├── NoResultsError (LookupError)       the job failed or was dismissed
         ├── QueueFullError (RuntimeError)      too many jobs wait
         ├── StoreUnavailableError (RuntimeError) the database of the jobs does not answer
+        ├── OutgoingError                      an address of a client's is of no use
+        │   ├── RefusedAddressError (ValueError) the guard refuses it
+        │   └── UnreachableError (OSError)     it does not answer as it should
         └── DismissedError (RuntimeError)      a running job learns that nobody wants it
 """
 
@@ -147,6 +150,33 @@ class StoreUnavailableError(ServiceError, RuntimeError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__("the database of the jobs does not answer; try again later")
+
+
+class OutgoingError(ServiceError):
+    """A request that leaves the service was not made, or not answered.
+
+    Parameters
+    ----------
+    wrong
+        What was wrong with the address or the answer.
+    allowed
+        What would be accepted.
+    """
+
+    def __init__(self, wrong: str, allowed: str) -> None:
+        self.wrong, self.allowed = wrong, allowed
+        super().__init__(f"{wrong}; allowed: {allowed}")
+
+
+class RefusedAddressError(OutgoingError, ValueError):
+    """The service does not go to this address."""
+
+
+class UnreachableError(OutgoingError, OSError):
+    """What lies at an address cannot be had."""
+
+    def __init__(self, wrong: str) -> None:
+        super().__init__(wrong, "an address that answers in time, with what it is asked for")
 
 
 class DismissedError(ServiceError, RuntimeError):

@@ -20,12 +20,16 @@ from processes.errors import (
     QueueFullError,
     RequestTooLargeError,
     ResultsNotReadyError,
+    StoreUnavailableError,
     UnsupportedMediaTypeError,
 )
+from processes.negotiation import wants_html
+from processes.pages.rendering import render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic import JsonValue
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -51,33 +55,52 @@ _TABLE: Mapping[type[VadoseError], tuple[HTTPStatus, str, str]] = {
     AlreadyDismissedError: (HTTPStatus.GONE, _PLAIN, "Job already dismissed"),
     ResultsNotReadyError: (HTTPStatus.NOT_FOUND, f"{_OGC}/result-not-ready", "Results not ready"),
     QueueFullError: (HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, "Queue full"),
+    StoreUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, "Jobs not available"),
 }
 """Status, type and title of every error that may reach a client over HTTP."""
 
-_RETRY_SECONDS = "30"
+_RETRY_SECONDS: Mapping[type[Exception], str] = {QueueFullError: "30", StoreUnavailableError: "5"}
+"""After how long it may be worth trying again."""
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
     """Answer a request that ended in an error.
 
-    Execution requests get ``application/json``, as the OGC test suite demands, all others
-    ``application/problem+json``. What we do not know is logged, and the client sees no internals.
+    Execution requests get ``application/json``, as the OGC test suite demands, readers of HTML a
+    page, all others ``application/problem+json``. What we do not know is logged, and the client sees no internals.
     """
     status, kind, title, detail = _explain(error)
     if not isinstance(error, (*_TABLE, NoResultsError, HTTPException)):
         LOGGER.error("%s %s failed", request.method, request.url.path, exc_info=error)
     on_execution = request.url.path.endswith("/execution")
+    if not on_execution and wants_html(request):
+        shown = {"title": title, "detail": detail}
+        return render(request, "problem.html", status=status, headers=_headers(error), **shown)
+    problem: dict[str, JsonValue] = {"type": kind, "title": title, "status": int(status)}
     return JSONResponse(
-        {"type": kind, "title": title, "status": int(status), "detail": detail},
+        problem | {"detail": detail} | _by_input(error),
         status_code=status,
         headers=_headers(error),
         media_type="application/json" if on_execution else "application/problem+json",
     )
 
 
+def _by_input(error: Exception) -> dict[str, JsonValue]:
+    """Return what was wrong with each input, for whoever shows it beside its field."""
+    if not isinstance(error, InvalidInputsError):
+        return {}
+    return {
+        "errors": [
+            {"input": one.field, "detail": f"{one.wrong}; allowed: {one.allowed}"}
+            for one in error.problems
+        ]
+    }
+
+
 def _headers(error: Exception) -> dict[str, str]:
-    if isinstance(error, QueueFullError):
-        return {"Retry-After": _RETRY_SECONDS}
+    for known, seconds in _RETRY_SECONDS.items():
+        if isinstance(error, known):
+            return {"Retry-After": seconds}
     return dict(getattr(error, "headers", None) or {})
 
 

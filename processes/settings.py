@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AnyHttpUrl, Field, ValidationError
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.errors import InputError
@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     """Largest body of a request, bytes."""
     sync_limit: Annotated[float, Field(ge=0)] = 30
     """Longest that a request waits for its results before it is told of a job, seconds."""
+    allowed_hosts: str = ""
+    """Hosts that requests may name although they are not public (callbacks, inputs by
+    reference), separated by commas: ``host`` or ``host:port``."""
+    callback_secret: SecretStr | None = None
+    """Signs callbacks; a text, or ``whsec_`` and base64. Without it they are not signed."""
     training_limit: Annotated[float, Field(gt=0)] = 600
     """Longest training that a request may cause without asking to ``retrain``, seconds."""
     log_level: str = "INFO"
@@ -112,8 +117,8 @@ class Settings(BaseSettings):
         return self.data / "jobs.sqlite"
 
     def environment(self) -> dict[str, str]:
-        """Return these settings as environment variables, for a child process."""
-        values = self.model_dump(mode="json", exclude_none=True)
+        """Return these settings as environment variables, for a child process, but for secrets."""
+        values = self.model_dump(mode="json", exclude_none=True, exclude={"callback_secret"})
         folders = {"data": self.data, "archive": self.archive_folder, "regions": self.region_folder}
         values |= {name: folder.absolute() for name, folder in folders.items()}
         return {PREFIX + name.upper(): str(value) for name, value in values.items()}
