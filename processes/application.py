@@ -15,11 +15,15 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from engine.errors import VadoseError
 from processes.catalog_files import EXPOSED_HEADERS, CatalogFiles
+from processes.job_query import read_format
 from processes.jobs.model import JobFilter
 from processes.jobs.runner import ProcessRunner
 from processes.jobs.store import SqlJobStore
-from processes.landing import landing_page, load_pygeoapi
+from processes.landing import conformance, landing, load_pygeoapi
 from processes.negotiation import Resource
+from processes.pages.assets import Assets
+from processes.pages.routes import conformance_page, landing_page
+from processes.pages.security import PageSecurity
 from processes.problems import answer_error
 from processes.routes import routes
 from processes.service import Service
@@ -61,7 +65,7 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
 
     application = Starlette(
         routes=[*_own_routes(settings), Mount("/", behind)],
-        middleware=[_cross_origin()],
+        middleware=[_cross_origin(), Middleware(PageSecurity)],
         exception_handlers={
             VadoseError: answer_error,
             HTTPException: answer_error,
@@ -88,12 +92,14 @@ async def catalog_root(request: Request) -> Response:
 
 def _own_routes(settings: Settings) -> list[BaseRoute]:
     return [
-        Resource("/", GET=landing_page),
+        Resource("/", page=read_format, html=landing_page, GET=landing),
+        Resource("/conformance", page=read_format, html=conformance_page, GET=conformance),
         Resource("/health", GET=health),
         *routes(),
         Route("/jobs/{job_id}/files/{path:path}", job_file),
         Route("/catalog/", catalog_root),
         Mount("/catalog", CatalogFiles(settings.catalog_folder)),
+        Mount("/static", Assets()),
         Mount("/models", CatalogFiles(settings.model_folder, items=False)),
     ]
 

@@ -84,13 +84,24 @@ def read_format(query: QueryParams, parameters: Sequence[str] = ()) -> None:
 
 def read_limit(query: QueryParams) -> int:
     """Read the size of a page."""
-    limit = _whole(query, "limit", least=1)
+    limit = read_whole(query, "limit", least=1)
     return PAGE if limit is None else min(limit, LARGEST_PAGE)
 
 
 def read_offset(query: QueryParams) -> int:
     """Read how many members lie before a page."""
-    return min(_whole(query, "offset", least=0) or 0, FURTHEST)
+    return min(read_whole(query, "offset", least=0) or 0, FURTHEST)
+
+
+def read_whole(query: QueryParams, name: str, *, least: int) -> int | None:
+    """Read a whole number from some least one; None where the query has none."""
+    text = query.get(name)
+    if text is None:
+        return None
+    # No int() of a very long text: Python refuses it, and anything so large means the same.
+    if not (text.isascii() and text.isdigit() and int(text[:18]) >= least):
+        raise InvalidRequestError(f"{name}: {text:.20}; allowed: a whole number from {least}")
+    return int(text) if len(text) <= 18 else 10**18
 
 
 def _listed(query: QueryParams, name: str) -> Sequence[str]:
@@ -106,17 +117,7 @@ def _statuses(query: QueryParams) -> tuple[JobStatus, ...]:
 
 
 def _seconds(query: QueryParams, name: str) -> float | None:
-    return _whole(query, name, least=0)
-
-
-def _whole(query: QueryParams, name: str, *, least: int) -> int | None:
-    text = query.get(name)
-    if text is None:
-        return None
-    # No int() of a very long text: Python refuses it, and anything so large means the same.
-    if not (text.isascii() and text.isdigit() and int(text[:18]) >= least):
-        raise InvalidRequestError(f"{name}: {text:.20}; allowed: a whole number from {least}")
-    return int(text) if len(text) <= 18 else 10**18
+    return read_whole(query, name, least=0)
 
 
 def _interval(text: str) -> tuple[datetime | None, datetime | None]:

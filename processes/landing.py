@@ -1,9 +1,8 @@
-"""pygeoapi behind our routes: its landing page, conformance, OpenAPI and HTML."""
+"""pygeoapi behind our routes: its configuration, its conformance, and what we do not draw."""
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,8 @@ from starlette.responses import JSONResponse
 from engine.errors import InputError
 from engine.files import atomic_path
 from processes.openapi import OPENAPI_TYPE, openapi_document
+from processes.pages.assets import FOLDER as ASSETS
+from processes.pages.rendering import TEMPLATES
 from processes.problems import answer_error
 from processes.status import REL, link
 
@@ -81,18 +82,27 @@ def _conformance_classes() -> list[str]:
     return classes
 
 
-async def landing_page(request: Request) -> Response:
-    """Answer with pygeoapi's page, or as JSON with its title and links to all that is here."""
+def service_identity() -> tuple[str, str]:
+    """Return the title and the description that the configuration gives the service."""
+    from pygeoapi.starlette_app import api_  # noqa: PLC0415  (configured by now)
+
+    identification = api_.config["metadata"]["identification"]
+    return str(identification["title"]), str(identification["description"])
+
+
+def landing(request: Request) -> Response:
+    """Answer with the service's title and links to all that is here."""
+    title, description = service_identity()
+    links = landing_links(request.app.state.service.base(request))
+    return JSONResponse({"title": title, "description": description, "links": links})
+
+
+async def conformance(request: Request) -> Response:
+    """Answer with the classes of all standards that the service obeys, as pygeoapi has them."""
     from pygeoapi import starlette_app  # noqa: PLC0415  (configured by now)
 
-    response: Response = await starlette_app.landing_page(request)
-    if not response.headers.get("content-type", "").startswith("application/json"):
-        return response
-    page = json.loads(bytes(response.body))
-    links = landing_links(request.app.state.service.base(request))
-    return JSONResponse(
-        {"title": page["title"], "description": page["description"], "links": links}
-    )
+    response: Response = await starlette_app.conformance(request)
+    return response
 
 
 def landing_links(base: str) -> list[JsonValue]:
@@ -130,6 +140,10 @@ def _configuration(settings: Settings) -> dict[str, Any]:
     server["manager"] |= {
         "connection": str(settings.job_database.absolute()),
         "output_dir": str(settings.work_folder.absolute()),
+    }
+    server["templates"] = {
+        "path": str(TEMPLATES / "pygeoapi"),
+        "static": str(ASSETS),
     }
     validate_config(configuration)
     return configuration

@@ -67,7 +67,8 @@ async def answer_error(request: Request, error: Exception) -> Response:
     """Answer a request that ended in an error.
 
     Execution requests get ``application/json``, as the OGC test suite demands, readers of HTML a
-    page, all others ``application/problem+json``. What we do not know is logged, and the client sees no internals.
+    page, all others ``application/problem+json``. What we do not know is logged, and the client
+    sees no internals.
     """
     status, kind, title, detail = _explain(error)
     if not isinstance(error, (*_TABLE, NoResultsError, HTTPException)):

@@ -10,6 +10,15 @@ from processes.definitions import PROCESSES, find_process
 from processes.job_query import read_format, read_job_filter, read_limit, read_offset
 from processes.negotiation import Resource
 from processes.openapi import OPENAPI_TYPE, openapi_document
+from processes.pages.job_log import get_log, log_page, read_log_query
+from processes.pages.routes import (
+    api_page,
+    job_page,
+    jobs_page,
+    process_page,
+    processes_page,
+    results_page,
+)
 from processes.routes_execution import execute
 from processes.routes_jobs import dismiss_job, get_job, get_result, get_results, list_jobs
 from processes.service import Service
@@ -24,13 +33,18 @@ if TYPE_CHECKING:
 def routes() -> list[Resource]:
     """Return the routes of processes, jobs and of their API document."""
     return [
-        Resource("/openapi", page=read_format, GET=describe_api),
-        Resource("/processes", page=read_page, GET=list_processes),
-        Resource("/processes/{process_id}", page=read_format, GET=describe_process),
+        Resource("/openapi", page=read_format, html=api_page, GET=describe_api),
+        Resource("/processes", page=read_page, html=processes_page, GET=list_processes),
+        Resource(
+            "/processes/{process_id}", page=read_format, html=process_page, GET=describe_process
+        ),
         Resource("/processes/{process_id}/execution", POST=execute),
-        Resource("/jobs", page=read_job_filter, GET=list_jobs),
-        Resource("/jobs/{job_id}", page=read_format, GET=get_job, DELETE=dismiss_job),
-        Resource("/jobs/{job_id}/results", page=read_format, GET=get_results),
+        Resource("/jobs", page=read_job_filter, html=jobs_page, GET=list_jobs),
+        Resource(
+            "/jobs/{job_id}", page=read_format, html=job_page, GET=get_job, DELETE=dismiss_job
+        ),
+        Resource("/jobs/{job_id}/log", page=read_log_query, html=log_page, GET=get_log),
+        Resource("/jobs/{job_id}/results", page=read_format, html=results_page, GET=get_results),
         Resource("/jobs/{job_id}/results/{output}", GET=get_result),
     ]
 

@@ -101,6 +101,7 @@ def _job_links(job: Job, base: str) -> list[JsonValue]:
         link(address, "self", "This document"),
         link(address, "monitor", "Status of the job"),
         link(f"{base}/jobs", "up", "All jobs"),
+        link(f"{address}/log", "runlog", "Log of the job"),
     ]
     if job.status is JobStatus.SUCCESSFUL:
         links.append(link(f"{address}/results", f"{REL}/results", "Results of the job"))
