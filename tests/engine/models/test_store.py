@@ -63,6 +63,22 @@ def test_a_changed_onnx_file_is_refused(store: ModelStore, model: TrainedModel) 
         store.load(model.card.id)
 
 
+def test_companions_are_kept_whole_with_their_model(store: ModelStore, model: TrainedModel) -> None:
+    """They come back as they were, make another model of it, and none may be changed or go."""
+    whole = model.with_companions({"background.nc": b"means", "interval.onnx": b"width"})
+    assert whole.card.id != model.card.id
+    assert whole.card.key == model.card.key
+    store.save(whole)
+    assert store.load(whole.card.id) == whole
+    path = store.companion_path(whole.card.id, "background.nc")
+    path.write_bytes(b"other")
+    with pytest.raises(TamperedModelError, match=r"background\.nc"):
+        store.load(whole.card.id)
+    path.unlink()
+    with pytest.raises(ModelError, match=r"background\.nc is missing"):
+        store.load(whole.card.id)
+
+
 def test_a_changed_card_is_refused(store: ModelStore, model: TrainedModel) -> None:
     """Scores cannot be improved by hand."""
     path = store.card_path(model.card.id)
