@@ -138,6 +138,8 @@ class Job:
     """Who is told of it."""
     request_hash: str | None
     """What equal requests have in common; None where nobody asked."""
+    force: bool
+    """Whether what was made before is made again."""
     status: JobStatus
     """Where it stands."""
     progress: int

@@ -71,7 +71,8 @@ class JobStore(Protocol):
             What equal requests have in common: to cover everything that a client could tell the
             difference of, the delivery and the subscriber included.
         reuse
-            Whether an accepted or running job of the same hash will do.
+            Whether an accepted or running job of the same hash will do; where not, the job makes
+            anew also what others made before.
         most_waiting
             Most jobs in line; None means that there is always room.
 

@@ -285,7 +285,7 @@ def _job(row: Row[tuple[object, ...]]) -> Job:
     }
     status = JobStatus(values["status"])
     delivery = _delivery(values.pop("outputs"))
-    unknown = {"subscriber": None, "request_hash": None, "steps": 1, "steps_done": 0}
+    unknown = {"subscriber": None, "request_hash": None, "force": False, "steps": 1, "steps_done": 0}
     return Job(**(values | times | {"status": status, "delivery": delivery} | unknown))
 
 
