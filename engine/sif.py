@@ -2,7 +2,8 @@
 
 A forest learns 8-day eSIF from the means of reflectances, indices, surface temperatures and light
 over its cells, and is applied to the same at 1 km. eSIF is noisy and itself partly made from
-near-infrared reflectance, so only half of what it says beyond the model is added.
+near-infrared reflectance, so only a share of what it says beyond the model is added: the share
+that is no noise (`engine.sif_residual`).
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from engine.models.training import Task, card_region, train
 from engine.progress import silent, span
 from engine.provenance import SIF, fingerprint, sif_granules
 from engine.quality import QUALITY, quality_layer
-from engine.residual import fade_out
 from engine.sif_inputs import PAR_UNITS, esif_field, sif_cells, sif_predictors
+from engine.sif_residual import residual_weight, smooth_residual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,18 +40,17 @@ if TYPE_CHECKING:
     from engine.months import Month, Period
     from engine.progress import Progress
     from engine.sif_inputs import SifCells
+    from engine.sif_residual import CoarseResidual
 
     type FloatArray = NDArray[np.floating]
 
 _logger = logging.getLogger(__name__)
 
 UNITS = "mW m-2 nm-1 sr-1"
-RESIDUAL_WEIGHT = 0.5
-"""Share of eSIF's residual in the published layer; all of it would bring eSIF's noise along."""
 MIN_DAYS = 0.5
 """Least share of a month's days that eSIF, and the predictors, must cover."""
 
-_VERSION = "1"
+_VERSION = "2"
 _READING = 0.4
 """Share of the training time that the tables take, for progress."""
 
@@ -125,7 +125,9 @@ def train_sif(
     )
 
 
-def reconstruct_sif(model: TrainedModel, store: FeatureStore, month: Month) -> xr.Dataset:
+def reconstruct_sif(
+    model: TrainedModel, store: FeatureStore, month: Month, *, weight: float | None = None
+) -> xr.Dataset:
     """Return a month of SIF at 1 km; made once and kept beside the features.
 
     Parameters
@@ -136,13 +138,17 @@ def reconstruct_sif(model: TrainedModel, store: FeatureStore, month: Month) -> x
         Predictors and eSIF.
     month
         The month.
+    weight
+        Share of eSIF's residual that is added, 0 to 1. Unless given it is estimated, month by
+        month, as the share that is no noise.
 
     Returns
     -------
     Dataset (y, x), float32, mW m-2 nm-1 sr-1
         ``sif_raw``, the mean of the model's 8-day maps by the days they share with the month,
-        and ``sif``, with half of eSIF's interpolated residual. A pixel is NaN where it has values
-        for less than half of the month's days.
+        and ``sif``, with eSIF's weighted residual. A pixel is NaN where it has values for less
+        than half of the month's days. The attributes tell the weight, and how far the residual's
+        smooth field misses its means over eSIF's cells (root mean square).
 
     Raises
     ------
@@ -153,9 +159,9 @@ def reconstruct_sif(model: TrainedModel, store: FeatureStore, month: Month) -> x
     """
     area = (tuple(store.area.shape), tuple(store.area.affine))
     inputs = fingerprint(store, sif_granules(store, month))
-    key = digest(_VERSION, model.card.id, str(area), str(RESIDUAL_WEIGHT), inputs)
+    key = digest(_VERSION, model.card.id, str(area), str(weight), inputs)
     cache = FeatureCache(store.folder)
-    made = cache.get(f"{SIF}-{month}", key, lambda: _reconstructed(model, store, month))
+    made = cache.get(f"{SIF}-{month}", key, lambda: _reconstructed(model, store, month, weight))
     return made.assign_attrs(month=str(month), region=store.region.name, model=model.card.id)
 
 
@@ -177,9 +183,12 @@ def sif_month(model: TrainedModel, store: FeatureStore, month: Month) -> xr.Data
     return made
 
 
-def _reconstructed(model: TrainedModel, store: FeatureStore, month: Month) -> xr.Dataset:
+def _reconstructed(
+    model: TrainedModel, store: FeatureStore, month: Month, weight: float | None
+) -> xr.Dataset:
     predictor = model.predictor()
-    raw, residual = _DayMean(month), _DayMean(month)
+    raw, residual = DayMean(month), DayMean(month)
+    coarse: list[CoarseResidual] = []
     for period in store.periods(month):
         predicted = _predicted(predictor, store, period)
         if predicted is None:
@@ -187,15 +196,20 @@ def _reconstructed(model: TrainedModel, store: FeatureStore, month: Month) -> xr
         raw.add(predicted, period)
         difference = _residual(predicted, store, period)
         if difference is not None:
-            residual.add(difference, period)
+            residual.add(difference.fine, period)
+            coarse.append(difference)
     _check_days(raw, month, "the predictors of SIF", "MCD43A4 and MOD11A2")
     _check_days(residual, month, "eSIF", "eSIF")
+    if weight is None:
+        weight = residual_weight([one.values for one in coarse])
     alone = raw.result()
-    together = alone + RESIDUAL_WEIGHT * np.nan_to_num(residual.result())
-    return _dataset(store, alone, together)
+    together = alone + weight * np.nan_to_num(residual.result())
+    made = _dataset(store, alone, together)
+    missed = float(np.sqrt(np.mean([one.conservation_error**2 for one in coarse])))
+    return made.assign_attrs(residual_weight=weight, conservation_error=missed)
 
 
-class _DayMean:
+class DayMean:
     """Mean of 8-day maps by the days that they share with a month."""
 
     def __init__(self, month: Month) -> None:
@@ -219,7 +233,7 @@ class _DayMean:
         return mean
 
 
-def _check_days(mean: _DayMean, month: Month, what: str, product: str) -> None:
+def _check_days(mean: DayMean, month: Month, what: str, product: str) -> None:
     needed = MIN_DAYS * month.days
     if mean.days < needed:
         raise MissingDataError(
@@ -237,8 +251,8 @@ def _predicted(predictor: Predictor, store: FeatureStore, period: Period) -> Flo
         return None
 
 
-def _residual(predicted: FloatArray, store: FeatureStore, period: Period) -> FloatArray | None:
-    """Interpolate to 1 km what eSIF says beyond the model; it fades where eSIF is missing."""
+def _residual(predicted: FloatArray, store: FeatureStore, period: Period) -> CoarseResidual | None:
+    """Return what eSIF says beyond the model; it fades where eSIF is missing."""
     try:
         field = esif_field(store, period)
     except MissingDataError as error:
@@ -246,15 +260,13 @@ def _residual(predicted: FloatArray, store: FeatureStore, period: Period) -> Flo
         return None
     cells, _ = store.weights.area(store.area, field.geobox).apply(predicted)
     observed = np.where(field.weight > 0, field.values, np.nan)
-    residual = fade_out((observed - cells).astype(np.float64))
-    smooth, _ = store.weights.bilinear(field.geobox, store.area).apply(residual, min_valid=0.0)
-    return smooth
+    return smooth_residual(observed - cells, field.geobox, store.area, store.weights)
 
 
 def _dataset(store: FeatureStore, raw: FloatArray, together: FloatArray) -> xr.Dataset:
     affine, (height, width) = store.area.affine, store.area.shape
     layers = {
-        "sif": (together, "Solar-induced fluorescence with half of the eSIF residual"),
+        "sif": (together, "Solar-induced fluorescence with what eSIF adds to the model"),
         "sif_raw": (raw, "Solar-induced fluorescence, the model alone"),
     }
     return xr.Dataset(

@@ -7,6 +7,7 @@ grid by the same code as if it had been written; so the numbers are those that t
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ from engine.world.land import make_land
 from engine.world.observing import observe
 from engine.world.operators.elevation import elevation_tiles
 from engine.world.operators.observation import Observation
+from engine.world.operators.rain_error import RainError
+from engine.world.operators.smap import Smap
 from engine.world.operators.soil import soil_maps
 from engine.world.operators.truth import TrueMonth
 from engine.world.unwritten import UnwrittenArchive
@@ -37,14 +40,21 @@ if TYPE_CHECKING:
     from engine.grids import FloatArray
     from engine.world.build import World
     from engine.world.domain import Domain
-    from engine.world.presets import Preset
+    from engine.world.land import Land
+    from engine.world.presets import Preset, SmapErrors
+    from engine.world.simulation import Day
 
 _REACH = timedelta(days=40)
 """How long after its end a month's features may still depend on what is seen, and before it."""
+_SMAP = "SPL4SMGP"
 
 
 def cube(
-    preset: str | Preset, seed: int, features: Sequence[str] | None = None
+    preset: str | Preset,
+    seed: int,
+    features: Sequence[str] | None = None,
+    *,
+    smap_errors: Sequence[SmapErrors] = (),
 ) -> Iterator[xr.Dataset]:
     """Simulate a world and yield its months, without a file.
 
@@ -57,33 +67,51 @@ def cube(
     features
         Names of features, without SIF and those that remember earlier months; the standard ones
         unless given.
+    smap_errors
+        Other ways in which SMAP might err, to be seen beside the preset's own.
 
     Yields
     ------
     Dataset
         The features (y, x) as :meth:`FeatureStore.month` gives them, save that long gaps are not
-        filled from other years; ``smap`` (coarse_y, coarse_x), the month's mean in m3 m-3;
-        ``true_soil_moisture``, m3 m-3, and ``true_sif``, mW m-2 nm-1 sr-1 (y, x).
+        filled from other years; ``smap`` (coarse_y, coarse_x), the month's mean in m3 m-3, and
+        the same by other errors, such as ``smap_good``; ``true_soil_moisture``, m3 m-3, and
+        ``true_sif``, mW m-2 nm-1 sr-1 (y, x).
     """
+    for _, month in watched(preset, seed, features, smap_errors=smap_errors):
+        yield month
+
+
+def watched(
+    preset: str | Preset,
+    seed: int,
+    features: Sequence[str] | None = None,
+    *,
+    smap_errors: Sequence[SmapErrors] = (),
+) -> Iterator[tuple[CubeStore, xr.Dataset]]:
+    """Yield the months of :func:`cube`, and the store while it still knows each of them."""
     world = load(preset, seed, Path("unwritten"))
-    domain = world.domain
-    land = make_land(domain, seed)
+    domain, land = world.domain, make_land(world.domain, seed)
     archive = UnwrittenArchive()
     soil = soil_maps(world.preset, domain, land, seed)
     archive.take_land(elevation_tiles(domain, land, seed), soil)
-    store = _Store(archive, Region.model_validate(region_settings(world)))
-    smap = _SmapMeans()
+    store = CubeStore(archive, Region.model_validate(region_settings(world)))
+    smap = _SmapMeans(
+        {_SMAP: "smap"} | {_beside(errors): f"smap_{errors}" for errors in smap_errors}
+    )
     due: deque[TrueMonth] = deque()
-    for seen in observe(world.preset, domain, land, seed):
+    beside = [_OtherSmap.of(world, domain, land, errors) for errors in smap_errors]
+    for seen in observe(world.preset, domain, land, seed, beside=beside):
         if isinstance(seen, TrueMonth):
             due.append(seen)
         elif isinstance(seen, Observation):
             while due and seen.time.date() > due[0].month.next().first_day + _REACH:
-                yield _month(store, world, due.popleft(), smap, features)
+                yield store, _month(store, world, due[0], smap, features)
+                store.end_month(due.popleft().month)
             archive.take(seen)
             smap.take(seen)
     while due:
-        yield _month(store, world, due.popleft(), smap, features)
+        yield store, _month(store, world, due.popleft(), smap, features)
 
 
 def write_cube(
@@ -98,15 +126,18 @@ def write_cube(
     out
         Folder.
     """
-    paths = []
-    for month in cube(preset, seed, features):
-        paths.append(out / f"cube_{month.attrs['month']}.nc")
-        with atomic_path(paths[-1]) as path:
-            month.to_netcdf(path, engine="h5netcdf")
-    return tuple(paths)
+    return tuple(write_month(month, out) for month in cube(preset, seed, features))
 
 
-class _Store(FeatureStore):
+def write_month(month: xr.Dataset, out: Path) -> Path:
+    """Write one month of a cube below a folder."""
+    file = out / f"cube_{month.attrs['month']}.nc"
+    with atomic_path(file) as path:
+        month.to_netcdf(path, engine="h5netcdf")
+    return file
+
+
+class CubeStore(FeatureStore):
     """A feature store that reads from memory and keeps only what the last month used."""
 
     def __init__(self, archive: UnwrittenArchive, region: Region) -> None:
@@ -122,6 +153,7 @@ class _Store(FeatureStore):
         self._cache.forget()  # type: ignore[attr-defined]
 
     def decode(self, granule: Granule, variables: Sequence[str]) -> Mapping[str, Field]:
+        """Read variables of a granule from memory."""
         return self._unwritten.decode(granule, self.area, variables)
 
 
@@ -146,29 +178,56 @@ class _Recent:
         self._used = set()
 
 
-class _SmapMeans:
-    """Monthly means of SMAP's granules."""
+@dataclass(frozen=True, slots=True)
+class _OtherSmap:
+    """SMAP with other errors, under another name."""
 
-    def __init__(self) -> None:
-        self._sums: dict[Month, tuple[FloatArray, int]] = {}
+    instrument: Smap
+    product: str
+
+    @classmethod
+    def of(cls, world: World, domain: Domain, land: Land, errors: SmapErrors) -> _OtherSmap:
+        preset = world.preset.model_copy(update={"smap_errors": errors})
+        rain_error = RainError(domain, preset.shared_rain_error, world.seed)
+        return cls(Smap(preset, domain, land, rain_error, world.seed), _beside(errors))
+
+    def see(self, day: Day) -> Iterator[Observation]:
+        """Yield a day's granules."""
+        for seen in self.instrument.see(day):
+            yield replace(seen, product=self.product)
+
+
+def _beside(errors: SmapErrors) -> str:
+    return f"{_SMAP} {errors}"
+
+
+class _SmapMeans:
+    """Monthly means of SMAP's granules, by their product and the name of the mean."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+        self._sums: dict[tuple[str, Month], tuple[FloatArray, int]] = {}
 
     def take(self, seen: Observation) -> None:
         """Take a granule, of SMAP or of something else."""
-        if seen.product != "SPL4SMGP":
+        if seen.product not in self._names:
             return
-        month = Month.of(seen.time.date())
-        total, count = self._sums.get(month, (np.float64(0), 0))
-        self._sums[month] = total + seen.fields["sm_surface"].astype(np.float64), count + 1
+        key = seen.product, Month.of(seen.time.date())
+        total, count = self._sums.get(key, (np.float64(0), 0))
+        self._sums[key] = total + seen.fields["sm_surface"].astype(np.float64), count + 1
 
-    def pop(self, month: Month, domain: Domain) -> FloatArray:
-        """Return a month's mean on the area's cells, and forget it."""
-        total, count = self._sums.pop(month)
-        rim = (total.shape[0] - domain.coarse.shape.y) // 2
-        return np.asarray(total[rim:-rim, rim:-rim] / count, np.float32)
+    def pop(self, month: Month, domain: Domain) -> dict[str, FloatArray]:
+        """Return a month's means on the area's cells by name, and forget them."""
+        means = {}
+        for product, name in self._names.items():
+            total, count = self._sums.pop((product, month))
+            rim = (total.shape[0] - domain.coarse.shape.y) // 2
+            means[name] = np.asarray(total[rim:-rim, rim:-rim] / count, np.float32)
+        return means
 
 
 def _month(
-    store: _Store,
+    store: CubeStore,
     world: World,
     truth: TrueMonth,
     smap: _SmapMeans,
@@ -179,14 +238,13 @@ def _month(
     units = {"soil_moisture": "m3 m-3", "sif": "mW m-2 nm-1 sr-1"}
     for name, values in truth.fields.items():
         data[f"true_{name}"] = (("y", "x"), values, {"units": units[name]})
-    coarse = smap.pop(truth.month, world.domain)
-    data["smap"] = (("coarse_y", "coarse_x"), coarse, {"units": "m3 m-3"})
+    for name, values in smap.pop(truth.month, world.domain).items():
+        data[name] = (("coarse_y", "coarse_x"), values, {"units": "m3 m-3"})
     middle = slice(BLOCK // 2, None, BLOCK)
     data = data.assign_coords(
         coarse_y=("coarse_y", data["y"].to_numpy()[middle], {"units": "m"}),
         coarse_x=("coarse_x", data["x"].to_numpy()[middle], {"units": "m"}),
     )
-    store.end_month(truth.month)
     return data.assign_attrs(synthetic=synthetic_mark(world))
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def observe(
-    preset: Preset, domain: Domain, land: Land, seed: int
+    preset: Preset, domain: Domain, land: Land, seed: int, *, beside: Sequence[Instrument] = ()
 ) -> Iterator[Observation | TrueMonth | StationRecord]:
     """Simulate a world and yield what there is to see of it, in the order it becomes known.
 
@@ -43,6 +43,8 @@ def observe(
         The land.
     seed
         Of the world.
+    beside
+        Instruments that no archive has, to look at the same truth.
 
     Yields
     ------
@@ -65,7 +67,7 @@ def observe(
     others = [ComparisonMap(name, preset, domain, seed) for name in known_errors()]
     truth, stations = MonthlyTruth(preset, domain), Stations(preset, domain, land, seed)
     for day in simulate(preset, domain, land, seed):
-        for instrument in (*instruments, *others):
+        for instrument in (*instruments, *others, *beside):
             yield from instrument.see(day)
         yield from truth.see(day)
         yield from stations.see(day)

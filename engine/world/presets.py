@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from engine.errors import InputError
 from engine.months import Month, month_range
 
+SmapErrors = Literal["realistic", "good", "coarse"]
+"""How SMAP may err."""
+
 
 class Window(BaseModel):
     """Cells of EASE-Grid 2.0 M09."""
@@ -39,7 +42,7 @@ class Preset(BaseModel):
     """Stations in the ground."""
     spin_up_days: int = Field(default=240, ge=30)
     """Days simulated before the first month."""
-    smap_errors: Literal["realistic", "good", "coarse"] = "realistic"
+    smap_errors: SmapErrors = "realistic"
     """How SMAP errs: ``realistic`` (0.018 m3 m-3 static, 0.010 monthly), ``good`` (0.006 and
     0.005), or ``coarse``: realistic, and blurred to 27 km, which may be what it resolves."""
     shared_rain_error: float = Field(default=0, ge=0, le=1)
@@ -54,6 +57,9 @@ class Preset(BaseModel):
     )
     """The gap-filled product; or the forward one, which begins in 2021, and the gap-filled one
     before. Left out of a dump unless turned, so that worlds from before this knob stay known."""
+
+    predictor_noise: float = Field(default=1.0, ge=0, le=4, exclude_if=lambda factor: factor == 1)
+    """Factor of the noise of MODIS, CHIRPS and eSIF; left out of a dump unless turned."""
 
     @field_validator("first", "last")
     @classmethod

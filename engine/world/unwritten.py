@@ -14,6 +14,7 @@ from engine.products import load_specs, recognise
 from engine.products.physical import Said, field_of
 from engine.products.sources import SourceGrid
 from engine.products.spec import spec_of
+from engine.world.writers.esif import esif_stem
 from engine.world.writers.geotiff import chirps_name, soilgrids_name
 from engine.world.writers.modis_hdf4 import granule_name, packed, packed_products
 
@@ -49,7 +50,7 @@ class UnwrittenArchive(Archive):
         self._held: dict[str, _Held] = {}
 
     def take(self, observation: Observation) -> None:
-        """Take one granule, of a MODIS product or of CHIRPS; others are passed over."""
+        """Take one granule, of a MODIS product, CHIRPS or eSIF; others are passed over."""
         product = observation.product
         if product in packed_products():
             wanted = _sources(product) & packed_products()[product].fields.keys()
@@ -58,6 +59,9 @@ class UnwrittenArchive(Archive):
         elif product == "CHIRPS":
             rain = observation.fields["precipitation"].astype(np.float32)
             self._hold(chirps_name(observation.time), observation.geobox, {"precipitation": rain})
+        elif product == "eSIF":
+            sif = observation.fields["eSIF"].astype(np.float32)
+            self._hold(f"{esif_stem(observation.time)}.nc", observation.geobox, {"eSIF": sif})
 
     def take_land(self, tiles: Iterable[tuple[str, GeoBox, FloatArray]], soil: SoilMaps) -> None:
         """Take terrain and soil."""
@@ -68,10 +72,12 @@ class UnwrittenArchive(Archive):
             self._hold(soilgrids_name(name), soil.geobox, {name: stored})
 
     def forget(self, before: date) -> None:
-        """Drop the granules of 8 days or less that ended before a day."""
+        """Drop granules of 8 days or less that ended before a day, save eSIF's: they are small."""
         for name, held in list(self._held.items()):
             period = held.granule.period
-            if period is not None and period.days <= 8 and period.end <= before:
+            if held.granule.product == "eSIF" or period is None:
+                continue
+            if period.days <= 8 and period.end <= before:
                 del self._held[name]
 
     def decode(

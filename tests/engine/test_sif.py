@@ -56,7 +56,7 @@ def test_the_card_scores_every_eight_days(tiny_sif_model: TrainedModel) -> None:
 
 
 def test_the_reconstruction_is_near_the_truth(june: xr.Dataset, tiny_world: World) -> None:
-    """Half of eSIF's residual helps, and both layers follow the 1 km truth."""
+    """What eSIF adds helps, and both layers follow the 1 km truth."""
     with rasterio.open(tiny_world.root / "truth" / f"sif_{JUNE}.tif") as file:
         truth = file.read(1)
     error = {name: float(np.sqrt(((june[name] - truth) ** 2).mean())) for name in june}

@@ -57,6 +57,7 @@ class Evapotranspiration:
         self._samplers, self._cover = samplers, cover
         self._field = RandomField(domain.shape, 2, 1.8)
         self._generator = stream(seed, "et noise")
+        self._noise = np.float32(preset.predictor_noise)
         self._periods = EightDays(preset.months)
         self._product = preset.evapotranspiration
         self._lai = np.zeros(domain.shape, np.float32)
@@ -80,7 +81,7 @@ class Evapotranspiration:
             return
         product = self._product_of(period)
         make = self._forward if product == "MOD16A2" else self._gap_filled
-        noise = self._field.draw(self._generator)
+        noise = self._noise * self._field.draw(self._generator)
         for sampler in self._samplers:
             missing = self._cover.absences(sampler.tile, "ET_500m")
             yield Observation(

@@ -30,6 +30,7 @@ class Fluorescence:
         lattice = lonlat_lattice(-180, 90, 0.05, 3600, 7200)
         self.sampler = LonLatSampler.of(crop_lattice(lattice, domain.area, 2), domain)
         self._generator = stream(seed, "esif noise")
+        self._noise = np.float32(NOISE * preset.predictor_noise)
         self._periods = EightDays(preset.months)
         self._total = np.zeros(domain.shape, np.float32)
 
@@ -49,5 +50,5 @@ class Fluorescence:
             product="eSIF",
             time=datetime.combine(period.start, datetime.min.time(), UTC),
             geobox=self.sampler.geobox,
-            fields={"eSIF": truth + np.float32(NOISE) * noise},
+            fields={"eSIF": truth + self._noise * noise},
         )

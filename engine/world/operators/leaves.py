@@ -58,6 +58,7 @@ class Leaves:
         self._samplers, self._cover = samplers, cover
         self._field = RandomField(domain.shape, 2, 1.8)
         self._generator = stream(seed, "lai noise")
+        self._noise = np.float32(preset.predictor_noise)
         self._periods = EightDays(preset.months)
         self._lai = np.zeros(domain.shape, np.float32)
         self._clear = np.zeros(domain.shape, np.uint8)
@@ -75,7 +76,7 @@ class Leaves:
         if day.day + timedelta(days=1) != period.end:
             return
         observed = observed_lai(self._lai / np.float32(period.days))
-        noise = self._field.draw(self._generator)
+        noise = self._noise * self._field.draw(self._generator)
         for sampler in self._samplers:
             yield Observation(
                 product="MOD15A2H",

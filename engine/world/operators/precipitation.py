@@ -39,6 +39,8 @@ class Precipitation:
         shape = self.sampler.geobox.shape
         self._field = RandomField((shape.y, shape.x), 2, 1.8)
         self._generator = stream(seed, "chirps noise")
+        self._pentad_noise = np.float32(PENTAD_NOISE * preset.predictor_noise)
+        self._split_noise = np.float32(SPLIT_NOISE * preset.predictor_noise)
         self._rain_error = rain_error
         self._rain: list[FloatArray] = []
 
@@ -64,10 +66,10 @@ class Precipitation:
         """Return the pentad's observed days ``(time, y, x)``, mm day-1."""
         true = np.stack(self._rain)
         grain = self._generator.standard_normal((len(true), 1, 1), np.float32)
-        split = true * np.exp(np.float32(SPLIT_NOISE) * grain)
+        split = true * np.exp(self._split_noise * grain)
         share = split / np.maximum(split.sum(axis=0), np.float32(1e-6))
-        noise = np.float32(PENTAD_NOISE) * self._field.draw(self._generator)
-        return share * true.sum(axis=0) * np.exp(noise - np.float32(PENTAD_NOISE**2 / 2))
+        noise = self._pentad_noise * self._field.draw(self._generator)
+        return share * true.sum(axis=0) * np.exp(noise - self._pentad_noise**2 / 2)
 
 
 def _ends_pentad(day: date) -> bool:

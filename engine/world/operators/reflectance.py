@@ -66,6 +66,7 @@ class Reflectance:
         self._field = RandomField(domain.shape, 2, 1.8)
         self._generator = stream(seed, "reflectance noise")
         self._albedo_generator = stream(seed, "albedo noise")
+        self._noise = preset.predictor_noise
         self._days: deque[_Glimpse] = deque(maxlen=WINDOW)
 
     def see(self, day: Day) -> Iterator[Observation]:
@@ -95,7 +96,7 @@ class Reflectance:
         count = np.sum([glimpse.clear for glimpse in self._days], axis=0, dtype=np.uint8)
         saturation = self._clear_mean("saturation", count)
         cover = self._clear_mean("cover", count)
-        noise = _NSDSI_NOISE * self._field.draw(self._generator)
+        noise = _NSDSI_NOISE * self._noise * self._field.draw(self._generator)
         quality = np.where(count >= _FULL_DAYS, _FULL, _MAGNITUDE)
         quality = np.where(count >= _LEAST_DAYS, quality, _NOTHING).astype(np.uint8)
         return band_reflectance(saturation, cover, noise), quality
@@ -106,7 +107,8 @@ class Reflectance:
         fields: dict[str, NDArray[Any]] = {}
         for band, fine in bands.items():
             values = sampler.to_tile(fine)
-            noisy = _grainy(values, _BAND_NOISE[band], quality, self._generator)
+            noise = _BAND_NOISE[band] * self._noise
+            noisy = _grainy(values, noise, quality, self._generator)
             fields[f"Nadir_Reflectance_Band{band}"] = noisy
         for band in bands:
             fields[f"BRDF_Albedo_Band_Mandatory_Quality_Band{band}"] = quality
@@ -116,7 +118,8 @@ class Reflectance:
         self, sampler: SinusoidalSampler, bands: Mapping[int, FloatArray], quality: Flags
     ) -> dict[str, NDArray[Any]]:
         black = sampler.to_tile(shortwave_albedo(bands))
-        noisy = _grainy(black, _ALBEDO_NOISE, quality, self._albedo_generator)
+        noise = _ALBEDO_NOISE * self._noise
+        noisy = _grainy(black, noise, quality, self._albedo_generator)
         return {
             "Albedo_BSA_shortwave": noisy,
             "Albedo_WSA_shortwave": np.clip(noisy * np.float32(_WHITE_SKY), 0, 1),

@@ -41,6 +41,7 @@ class Temperature:
         self._urban = land.urban
         self._field = RandomField(domain.shape, 2, 1.8)
         self._generator = stream(seed, "lst noise")
+        self._noise = np.float32(preset.predictor_noise)
         self._periods = EightDays(preset.months)
         self._sums = {"Day": _ClearSum.empty(domain.shape), "Night": _ClearSum.empty(domain.shape)}
 
@@ -56,7 +57,10 @@ class Temperature:
         self._sums["Day"].add(day_temperature(day), day.clear_day, bit)
         self._sums["Night"].add(night_temperature(day, self._urban), day.clear_night, bit)
         if day.day + timedelta(days=1) == period.end:
-            noise = {half: size * self._field.draw(self._generator) for half, size in NOISE.items()}
+            noise = {
+                half: size * self._noise * self._field.draw(self._generator)
+                for half, size in NOISE.items()
+            }
             for sampler in self.samplers:
                 yield Observation(
                     product="MOD11A2",

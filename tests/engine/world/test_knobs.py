@@ -106,3 +106,12 @@ def test_henan_is_the_paper_s() -> None:
     assert (preset.window.height, preset.window.width) == (59, 69)
     assert len(preset.months) == 44
     assert str(preset.months[0]) == "2018-05"
+
+
+def test_predictor_noise_leaves_truth_and_smap_alone(plain: dict[str, FloatArray]) -> None:
+    """It reaches CHIRPS and the other predictors; the truth and SMAP stay to the bit."""
+    noisy = _seen(predictor_noise=2)
+    np.testing.assert_array_equal(noisy["truth"], plain["truth"])
+    np.testing.assert_array_equal(noisy["sm_surface"], plain["sm_surface"])
+    assert np.abs(np.log(noisy["precipitation"] / plain["precipitation"])).max() > 0.05
+    assert "predictor_noise" not in load_preset("tiny").model_dump()

@@ -1,0 +1,155 @@
+"""The months of a world with SIF at 1 km, reconstructed as the service does it.
+
+The model of SIF learns from all 8-day periods, so no month has its SIF before all were seen. The
+periods' predictors wait in a folder meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from engine.feature_store import FeatureStore
+from engine.features import SIF_PREDICTORS
+from engine.files import atomic_path
+from engine.models.store import ModelStore
+from engine.months import Month
+from engine.sif import DayMean, reconstruct_sif, train_sif
+from engine.sif_inputs import PAR_UNITS, sif_predictors
+from engine.world.build import load
+from engine.world.cube import watched, write_month
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from engine.features import Feature
+    from engine.granules import Field, Granule
+    from engine.models.store import TrainedModel
+    from engine.months import Period
+    from engine.world.cube import CubeStore
+    from engine.world.presets import Preset, SmapErrors
+
+MODELS = "models"
+"""Folder beside the months that holds the model of SIF."""
+
+_DONE = "cube.json"
+_VERSION = 1
+"""Raise it when a month would get other numbers."""
+
+
+def write_sif_cube(
+    preset: str | Preset,
+    seed: int,
+    out: Path,
+    *,
+    smap_errors: Sequence[SmapErrors] = (),
+) -> tuple[Path, ...]:
+    """Write a world's months with SIF as ``cube_YYYY-MM.nc``, or leave them where they are.
+
+    Parameters
+    ----------
+    preset, seed, smap_errors
+        As in :func:`engine.world.cube.cube`.
+    out
+        Folder of this one cube.
+
+    Returns
+    -------
+    tuple of Path
+        The months, in order. Beside what :func:`engine.world.cube.cube` yields each holds
+        ``sif`` and ``sif_raw``, and the monthly means of what the model of SIF alone sees: bands
+        and light. The model itself lies in ``models/``.
+    """
+    world = load(preset, seed, out)
+    paths = tuple(out / f"cube_{month}.nc" for month in world.months)
+    identity = _identity(world.preset, seed, smap_errors)
+    marker = out / _DONE
+    if marker.exists() and marker.read_text(encoding="utf-8") == identity:
+        return paths
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out, prefix=".seen-") as name:
+        _write(preset, seed, out, Path(name), smap_errors)
+    with atomic_path(marker) as path:
+        path.write_text(identity, encoding="utf-8")
+    return paths
+
+
+def _write(
+    preset: str | Preset, seed: int, out: Path, waiting: Path, smap_errors: Sequence[SmapErrors]
+) -> None:
+    months: list[Month] = []
+    seen = None
+    for store, month in watched(preset, seed, smap_errors=smap_errors):
+        seen = seen or _SeenPeriods(store, waiting)
+        months.append(Month.parse(month.attrs["month"]))
+        seen.keep(months[-1])
+        write_month(month, waiting)
+    if seen is None:
+        raise ValueError("a world has at least one month")
+    model = train_sif(seen, months)
+    ModelStore(out / MODELS).save(model)
+    for when in months:
+        path = waiting / f"cube_{when}.nc"
+        write_month(_with_sif(path, model, seen, when), out)
+        path.unlink()
+
+
+class _SeenPeriods(FeatureStore):
+    """What a model of SIF asks of a feature store, from the folder where the periods wait."""
+
+    def __init__(self, watching: CubeStore, waiting: Path) -> None:
+        super().__init__(watching.archive, watching.region, waiting, watching.weights)
+        self._watching = watching
+
+    def keep(self, month: Month) -> None:
+        """Keep the predictors of the periods of a month, which the archive will soon forget."""
+        for period in self.periods(month):
+            path = self._path(period)
+            if not path.exists():
+                features = list(SIF_PREDICTORS.values())
+                made = self._watching.eight_days(features, period)
+                made.to_netcdf(path, engine="h5netcdf")
+
+    def eight_days(self, features: Sequence[Feature], period: Period) -> xr.Dataset:
+        """Return features of a period that was kept."""
+        with xr.open_dataset(self._path(period), engine="h5netcdf") as kept:
+            return kept[[feature.name for feature in features]].load()
+
+    def decode(self, granule: Granule, variables: Sequence[str]) -> Mapping[str, Field]:
+        """Read eSIF, of which nothing is forgotten."""
+        return self._watching.decode(granule, variables)
+
+    def _path(self, period: Period) -> Path:
+        return self.folder / f"period_{period.start}.nc"
+
+
+def _with_sif(path: Path, model: TrainedModel, seen: _SeenPeriods, month: Month) -> xr.Dataset:
+    with xr.open_dataset(path, engine="h5netcdf") as stored:
+        data = stored.load()
+    made = reconstruct_sif(model, seen, month)
+    data = data.merge(made[["sif", "sif_raw"]], combine_attrs="override")
+    units = {name: feature.units for name, feature in SIF_PREDICTORS.items()} | {"par": PAR_UNITS}
+    means = {name: DayMean(month) for name in units if name not in data}
+    for period in seen.periods(month):
+        predictors = sif_predictors(seen, period)
+        for name, mean in means.items():
+            mean.add(predictors[name].to_numpy(), period)
+    for name, mean in means.items():
+        data[name] = (("y", "x"), mean.result().astype(np.float32), {"units": units[name]})
+    said = ("residual_weight", "conservation_error")
+    return data.assign_attrs({f"sif_{name}": made.attrs[name] for name in said})
+
+
+def _identity(preset: Preset, seed: int, smap_errors: Sequence[SmapErrors]) -> str:
+    settings = {
+        "version": _VERSION,
+        "seed": seed,
+        "smap_errors": list(smap_errors),
+        "preset": preset.model_dump(mode="json"),
+    }
+    return json.dumps(settings, indent=2, sort_keys=True) + "\n"
