@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from engine.errors import InputError, VadoseError
 from processes.errors import InvalidInputsError, NoSuchProcessError
 from processes.logs import configure_logging
+from processes.program import reason
 from processes.settings import Settings
 
 if TYPE_CHECKING:
@@ -90,18 +91,41 @@ def serve(
 
 
 @app.command()
+def worker(
+    *,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")
+    ] = None,
+    data: _Data = None,
+    archive: _Archive = None,
+    region: _Region = None,
+) -> None:
+    """Work for a service that runs elsewhere: it needs the same database and the same folders."""
+    with _one_line_errors():
+        settings = Settings.load(scheduler=scheduler, data=data, archive=archive, region=region)
+        configure_logging(settings.log_level)
+        from processes.serving import work  # noqa: PLC0415
+
+        work(settings)
+
+
+@app.command()
 def run(
+    *,
     process: Annotated[str, typer.Argument(help="reconstruct-sif or downscale-smap")],
     inputs: Annotated[str, typer.Argument(help="File of the inputs as JSON, or - for standard in")],
     data: _Data = None,
     archive: _Archive = None,
     region: _Region = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make months again that are there already.")
+    ] = False,
 ) -> None:
     """Run a process here and now, without a service; the results go to standard output."""
     with _one_line_errors():
         settings = Settings.load(data=data, archive=archive, region=region)
         configure_logging("WARNING")
-        document = _run(process, _read_inputs(inputs), settings)
+        document = _run(process, _read_inputs(inputs), settings, force=force)
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
@@ -221,16 +245,17 @@ def _draw(taken: Inventory, picture: Path) -> None:
         raise InputError("picture", f"{picture}: {error.strerror}", "a file to write") from None
 
 
-def _run(process: str, inputs: JsonValue, settings: Settings) -> JsonValue:
+def _run(process: str, inputs: JsonValue, settings: Settings, *, force: bool) -> JsonValue:
     from processes.definitions import find_process  # noqa: PLC0415
     from processes.delivery import results_document  # noqa: PLC0415
+    from processes.run import run_process  # noqa: PLC0415
     from processes.validation import read_inputs  # noqa: PLC0415
 
     found = find_process(process)
     checked = read_inputs(found.inputs, inputs)
     with _progress_bar(process) as progress:
-        results = found.load()(process, checked, settings, str(uuid4()), progress)
-    return results_document(process, results.outputs(), lambda path: _locate(path, settings))
+        outputs = run_process(process, checked, settings, str(uuid4()), progress, force=force)
+    return results_document(process, outputs, lambda path: _locate(path, settings))
 
 
 def _locate(path: str, settings: Settings) -> str:
@@ -274,7 +299,7 @@ def _one_line_errors() -> Iterator[None]:
     try:
         yield
     except VadoseError as error:
-        typer.echo(f"vadose: {error}", err=True)
+        typer.echo(f"vadose: {reason(error)}", err=True)
         by_user = isinstance(error, InputError | InvalidInputsError | NoSuchProcessError)
         raise typer.Exit(2 if by_user else 1) from None
     except KeyboardInterrupt:

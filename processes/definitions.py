@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel, JsonValue
 
-    from processes.worker import Run
+    from processes.program import Program
 
 JSON = "application/json"
 TEXT = "text/plain"
@@ -73,7 +73,9 @@ class Process:
     inputs_model: str
     """Where the model lies that describes and validates the inputs, as ``module:name``."""
     program: str
-    """Where the function lies that does the work, as ``module:name``."""
+    """Where the program lies that does the work, as ``module:name``."""
+    first: tuple[str, ...] = ("prepare",)
+    """The program's first steps, said here so that a job is accepted without the science."""
     outputs: Mapping[str, Output]
     """Outputs by identifier."""
     synchronous: bool = False
@@ -87,10 +89,10 @@ class Process:
         model: type[BaseModel] = resolve_name(self.inputs_model)
         return model
 
-    def load(self) -> Run:
-        """Return the function that does the work."""
-        run: Run = resolve_name(self.program)
-        return run
+    def load(self) -> Program:
+        """Return the program that does the work; with it loads the science that it needs."""
+        program: Program = resolve_name(self.program)
+        return program
 
     def summarise(self) -> dict[str, JsonValue]:
         """Return the process summary, without links."""
@@ -141,7 +143,7 @@ RECONSTRUCT_SIF = Process(
     "on the 1 km EASE-Grid 2.0, by a random forest on MODIS reflectance and temperature.",
     keywords=("solar-induced fluorescence", "downscaling", "random forest"),
     inputs_model="processes.inputs:ReconstructSifInputs",
-    program="processes.run:run_process",
+    program="processes.reconstruct_sif:PROGRAM",
     outputs=_RECONSTRUCTED,
 )
 
@@ -152,7 +154,7 @@ DOWNSCALE_SMAP = Process(
     "2.0: the model alone, a correction that keeps SMAP's block means, and the analysis.",
     keywords=("soil moisture", "SMAP", "downscaling", "random forest"),
     inputs_model="processes.inputs:DownscaleSmapInputs",
-    program="processes.run:run_process",
+    program="processes.downscale_smap:PROGRAM",
     outputs=_RECONSTRUCTED,
 )
 
@@ -163,7 +165,8 @@ ECHO = Process(
     "It needs no data: for clients to try the service, and for the OGC test suite.",
     keywords=("echo", "test"),
     inputs_model="processes.echo:EchoInputs",
-    program="processes.echo:run_echo",
+    program="processes.echo:PROGRAM",
+    first=("run",),
     outputs={
         "stringInput": Output(
             title="Text",

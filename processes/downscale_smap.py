@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from engine.downscale import downscale_month, downscaling_task, train_downscaling
 from engine.progress import span
 from engine.provenance import map_granules
+from processes.monthly import MonthlyProgram
 from processes.plan import SIF
 from processes.reconstruct_sif import sif_model
 from processes.reconstruction import Chosen, TrainingPolicy, choose_model, training_seconds
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from engine.downscale import Analysis
+    from engine.feature_store import FeatureStore
     from engine.granules import Granule
     from engine.models.store import ModelStore, TrainedModel
     from engine.models.training import Task
     from engine.months import Month
     from engine.progress import Progress
-    from processes.inputs import DownscaleSmapInputs
+    from processes.inputs import DownscaleSmapInputs, ReconstructionInputs
     from processes.plan import Plan
+    from processes.reconstruction import Prepared, Reconstruction
     from processes.settings import Settings
     from stac.series import Setting
 
@@ -37,8 +40,8 @@ _SIF_SHARE = 0.5
 class Downscaling:
     """A soil moisture model in hand, with the SIF model that it was trained with."""
 
-    plan: Plan
-    """What is asked for."""
+    store: FeatureStore
+    """Features and coarse soil moisture of the region."""
     chosen: Chosen
     """The model."""
     sif: TrainedModel | None
@@ -67,7 +70,7 @@ class Downscaling:
         """Return the three layers of a month."""
         return downscale_month(
             self.chosen.model,
-            self.plan.store,
+            self.store,
             month,
             self.sif,
             analysis=self.analysis,
@@ -76,49 +79,55 @@ class Downscaling:
 
     def granules(self, month: Month) -> Sequence[Granule]:
         """Return the files that a month is made of."""
-        return map_granules(self.plan.store, month, self.chosen.model.card.feature_names)
+        return map_granules(self.store, month, self.chosen.model.card.feature_names)
 
 
-def prepare_downscaling(
-    plan: Plan,
-    inputs: DownscaleSmapInputs,
-    models: ModelStore,
-    settings: Settings,
-    progress: Progress,
-) -> Downscaling:
-    """Load the models that a request names, or find or train those that fit."""
-    if inputs.model is not None:
-        chosen, sif = _named(models, inputs.model)
-    else:
+class DownscalingMethod:
+    """How ``downscale-smap`` comes to its models and its months."""
+
+    def choose(
+        self,
+        plan: Plan,
+        inputs: ReconstructionInputs,
+        models: ModelStore,
+        settings: Settings,
+        progress: Progress,
+    ) -> Chosen:
+        """Load the model that a request names, or find or train those that fit."""
+        if inputs.model is not None:
+            return Chosen(model=models.load(inputs.model), trained=False)
         policy = TrainingPolicy.of(inputs, settings)
-        chosen, sif = _fitting(plan, models, policy, progress, threads=settings.threads)
-    return Downscaling(
-        plan=plan,
-        chosen=chosen,
-        sif=sif,
-        analysis=inputs.analysis,
-        threads=settings.threads,
-    )
+        return _fitting(plan, models, policy, progress, threads=settings.threads)
 
+    def settings(self, inputs: ReconstructionInputs) -> Mapping[str, Setting]:
+        """Return the analysis; features and SIF are the model's."""
+        return {"analysis": cast("DownscaleSmapInputs", inputs).analysis}
 
-def _named(models: ModelStore, model_id: str) -> tuple[Chosen, TrainedModel | None]:
-    """Load a stored model and the SIF model that it was trained with."""
-    model = models.load(model_id)
-    upstream = model.card.upstream
-    sif = None if upstream is None else models.load(upstream)
-    return Chosen(model=model, trained=False), sif
+    def restore(
+        self, prepared: Prepared, store: FeatureStore, models: ModelStore, settings: Settings
+    ) -> Reconstruction:
+        """Return the reconstruction that was prepared, with the SIF model of its model."""
+        model = models.load(prepared.model)
+        upstream = model.card.upstream
+        return Downscaling(
+            store=store,
+            chosen=Chosen(model=model, trained=prepared.trained),
+            sif=None if upstream is None else models.load(upstream),
+            analysis=cast("Analysis", prepared.settings["analysis"]),
+            threads=settings.threads,
+        )
 
 
 def _fitting(
     plan: Plan, models: ModelStore, policy: TrainingPolicy, progress: Progress, *, threads: int
-) -> tuple[Chosen, TrainedModel | None]:
+) -> Chosen:
     """Find or train a model, and first the SIF model that it needs."""
     sif = None
     if plan.with_sif:
         share = span(progress, 0.0, _SIF_SHARE)
         sif = sif_model(plan, models, policy.for_upstream(), share, threads=threads).model
         progress = span(progress, _SIF_SHARE, 1.0)
-    chosen = choose_model(
+    return choose_model(
         models,
         _task(plan, sif),
         partial(_train, plan, sif, threads),
@@ -126,7 +135,6 @@ def _fitting(
         policy=policy,
         seconds=training_seconds(plan.store, plan.training),
     )
-    return chosen, sif
 
 
 def _task(plan: Plan, sif: TrainedModel | None) -> Task:
@@ -149,3 +157,6 @@ def _train(plan: Plan, sif: TrainedModel | None, threads: int, progress: Progres
 
 def _names(plan: Plan, sif: TrainedModel | None) -> tuple[str, ...]:
     return plan.features if sif is None else (SIF, *plan.features)
+
+
+PROGRAM = MonthlyProgram(DownscalingMethod())

@@ -9,8 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import (
     BaseModel,
@@ -24,11 +23,12 @@ from pydantic import (
 )
 
 from engine.errors import InputError
+from processes.program import StepOutcome
 from processes.validation import shown
 
 if TYPE_CHECKING:
     from engine.progress import Progress
-    from processes.settings import Settings
+    from processes.program import JobContext
 
 LONGEST_PAUSE = 60
 """Longest pause, seconds."""
@@ -164,33 +164,27 @@ class EchoInputs(BaseModel):
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class Echo:
-    """What came in."""
+class EchoProgram:
+    """The work of ``echo``: one step that waits as long as asked, and gives the inputs back."""
 
-    inputs: EchoInputs
-    """The inputs, validated."""
+    first = ("run",)
 
-    def outputs(self) -> dict[str, JsonValue]:
-        """Return the inputs that were given, by name."""
-        values: dict[str, JsonValue] = self.inputs.model_dump(exclude_unset=True)
-        return values
+    def step(self, name: str, job: JobContext, progress: Progress) -> StepOutcome:
+        """Do the one step.
+
+        Notes
+        -----
+        The pause is made of short pieces with a report after each, so that progress moves and a
+        dismissal ends it.
+        """
+        del name
+        inputs = cast("EchoInputs", job.inputs)
+        seconds = float(str(inputs.pause or 0))
+        pieces = max(1, round(seconds / STEP))
+        for piece in range(pieces):
+            progress(piece / pieces, "pausing" if seconds else "echoing")
+            time.sleep(seconds / pieces)
+        return StepOutcome(outputs=inputs.model_dump(exclude_unset=True))
 
 
-def run_echo(
-    process_id: str, inputs: EchoInputs, settings: Settings, run_id: str, progress: Progress
-) -> Echo:
-    """Wait as long as asked, and give the inputs back.
-
-    Notes
-    -----
-    The pause is made of short steps with a report after each, so that progress moves and a
-    dismissal ends it.
-    """
-    del process_id, settings, run_id
-    seconds = float(str(inputs.pause or 0))
-    steps = max(1, round(seconds / STEP))
-    for step in range(steps):
-        progress(step / steps, "pausing" if seconds else "echoing")
-        time.sleep(seconds / steps)
-    return Echo(inputs)
+PROGRAM = EchoProgram()

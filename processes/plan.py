@@ -9,18 +9,16 @@ from engine.archive import Archive, soil_moisture_months
 from engine.errors import InputError, MissingDataError
 from engine.feature_store import FeatureStore
 from engine.features import FEATURES, SIF_PREDICTORS
-from engine.grids import BBox
 from engine.models.store import ModelStore
 from engine.predictors import predictor_path
 from engine.products import decode
 from engine.region import load_region
+from processes.cutout import Cutout
 from processes.definitions import RECONSTRUCT_SIF
 from processes.reconstruction import named_card
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from shapely.geometry.base import BaseGeometry
 
     from engine.features import Feature
     from engine.granules import Granule
@@ -41,8 +39,6 @@ class Plan:
 
     process_id: str
     """The process."""
-    region: Region
-    """Where models are trained and applied; its box covers the area asked for."""
     store: FeatureStore
     """Features of the region."""
     months: tuple[Month, ...]
@@ -57,15 +53,11 @@ class Plan:
     """Whether SIF is a feature, or the target."""
     omissions: Mapping[str, str]
     """What is left out, and why."""
-    window: BBox | None
-    """The part of the region to publish; None for all of it."""
-    polygon: BaseGeometry | None
-    """Outline of the area to publish, where it is no box."""
 
     @property
-    def archive(self) -> Archive:
-        """The archive."""
-        return self.store.archive
+    def region(self) -> Region:
+        """Where models are trained and applied; its box covers the area asked for."""
+        return self.store.region
 
 
 def make_plan(process_id: str, inputs: ReconstructionInputs, settings: Settings) -> Plan:
@@ -78,10 +70,8 @@ def make_plan(process_id: str, inputs: ReconstructionInputs, settings: Settings)
     MissingDataError
         Where the archive lacks a product, a month or the area.
     """
-    region = load_region(inputs.region or settings.region, [settings.region_folder])
-    window = _window(inputs)
-    region = _around(region, window)
-    archive = _archive(settings)
+    region = asked_region(inputs, settings)
+    archive = open_archive(settings)
     _check_mark(archive, region)
     store = FeatureStore(archive, region, settings.feature_folder)
     names, with_sif, omissions = _predictors(process_id, inputs, store, settings)
@@ -92,7 +82,6 @@ def make_plan(process_id: str, inputs: ReconstructionInputs, settings: Settings)
     _check_area(store, names, with_sif=with_sif, target=process_id, month=months[0])
     return Plan(
         process_id=process_id,
-        region=region,
         store=store,
         months=months,
         training=training,
@@ -100,39 +89,22 @@ def make_plan(process_id: str, inputs: ReconstructionInputs, settings: Settings)
         features=names,
         with_sif=with_sif,
         omissions=omissions,
-        window=window,
-        polygon=inputs.geometry,
     )
 
 
-def _archive(settings: Settings) -> Archive:
+def asked_region(inputs: ReconstructionInputs, settings: Settings) -> Region:
+    """Return the region that a request means, or raise InputError where there is none."""
+    region = load_region(inputs.region or settings.region, [settings.region_folder])
+    return Cutout.of(inputs).computed(region)
+
+
+def open_archive(settings: Settings) -> Archive:
+    """Return the archive, or raise InputError where there is none."""
     folder = settings.archive_folder
     if not folder.is_dir():
         allowed = "the folder of the granules; unless it is set, 'archive' below VADOSE_DATA"
         raise InputError("VADOSE_ARCHIVE", f"there is no folder {folder.name!r}", allowed)
     return Archive(folder)
-
-
-def _window(inputs: ReconstructionInputs) -> BBox | None:
-    if inputs.geometry is not None:
-        return BBox.parse(inputs.geometry.bounds)
-    return inputs.bbox
-
-
-def _around(region: Region, window: BBox | None) -> Region:
-    """Return the region, with another box where the area asked for leaves its own.
-
-    Inside the region the whole region is computed and cut afterwards, so that a map's values do
-    not depend on how much of it was asked for.
-    """
-    if window is None or _contains(region.bbox, window):
-        return region
-    return region.model_copy(update={"bbox": window})
-
-
-def _contains(outer: BBox, inner: BBox) -> bool:
-    west_south = outer.west <= inner.west and outer.south <= inner.south
-    return west_south and inner.east <= outer.east and inner.north <= outer.north
 
 
 def _check_mark(archive: Archive, region: Region) -> None:

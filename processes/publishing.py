@@ -1,141 +1,120 @@
-"""From a run's layers to items: cut to what was asked for, told how it was made, published."""
+"""From a month's layers to its item: cut to what was asked for, told how it was made, published."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-import numpy as np
-import shapely
-import xarray as xr
-
 from engine.archive import NOTICE
-from engine.cog import NO_BITS
-from engine.errors import InputError
-from engine.grids import coarse_window, fine_of, lonlat
 from stac.documents import item_key
-from stac.publish import publish_month
+from stac.errors import DamagedCatalogError
+from stac.publish import publish_month, published_month
 from stac.series import ModelSummary, Provenance, Series, Source
 from stac.store import LocalCatalog
 
 if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
+    from pathlib import Path
 
+    import xarray as xr
+
+    from engine.archive import Archive
     from engine.models.card import ModelCard
     from engine.months import Month
-    from engine.progress import Progress
-    from processes.inputs import ReconstructionInputs
-    from processes.plan import Plan
+    from processes.cutout import Cutout
+    from processes.program import Fence, JobContext
     from processes.reconstruction import Reconstruction
     from processes.results import Document
     from processes.settings import Settings
-    from stac.series import Setting
 
-
-def cut(layers: xr.Dataset, plan: Plan, month: Month) -> xr.Dataset:
-    """Return the part of a map that was asked for.
-
-    Parameters
-    ----------
-    layers
-        ``(y, x)`` on the region's fine grid.
-    plan
-        Knows the window and the polygon.
-    month
-        Named in errors.
-
-    Raises
-    ------
-    InputError
-        Where nothing of the area has a value.
-    """
-    if plan.window is None:
-        return layers
-    area, wanted = plan.region.area(), fine_of(coarse_window(plan.window))
-    column, row = ~area.affine @ (wanted.affine.c, wanted.affine.f)
-    top, left = round(row), round(column)
-    part = layers.isel(y=slice(top, top + wanted.shape.y), x=slice(left, left + wanted.shape.x))
-    if plan.polygon is not None:
-        part = _masked(part, _inside(plan, wanted))
-    if not any(_has_values(layer) for layer in part.data_vars.values()):
-        name = "bbox" if plan.polygon is None else "geometry"
-        raise InputError(name, f"no land with data in {month}", "an area with data")
-    return part
-
-
-def _masked(layers: xr.Dataset, inside: xr.DataArray) -> xr.Dataset:
-    """Return layers that are empty outside of an area."""
-    return layers.map(lambda layer: layer.where(inside, _nothing(layer)), keep_attrs=True)
-
-
-def _nothing(layer: xr.DataArray) -> float:
-    return np.nan if layer.dtype.kind == "f" else NO_BITS
-
-
-def _has_values(layer: xr.DataArray) -> bool:
-    return layer.dtype.kind == "f" and bool(np.isfinite(layer.to_numpy()).any())
+RECIPE = "1"
+"""To be raised when the same model and files make another map than before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publisher:
-    """Publishes the months of one run."""
+    """Publishes the months of one job, each by itself."""
 
-    plan: Plan
-    """What was asked for."""
     reconstruction: Reconstruction
-    """How it was made."""
+    """How they are made."""
+    cutout: Cutout
+    """Which part of them is published."""
     series: Series
     """What the maps belong to."""
     catalog: LocalCatalog
     """Where they go."""
     address: str
     """The catalogue below the service's address."""
+    fence: Fence
+    """Called before anything is published."""
+    in_catalog: bool
+    """Whether they go into the service's catalogue, not into the job's own folder."""
 
     @classmethod
     def of(
         cls,
-        plan: Plan,
         reconstruction: Reconstruction,
-        inputs: ReconstructionInputs,
+        cutout: Cutout,
         settings: Settings,
-        run_id: str,
+        job: JobContext,
+        *,
+        publish: bool,
     ) -> Publisher:
-        """Return the publisher of a run: into the catalogue, or into the run's own folder."""
+        """Return the publisher of a job: into the catalogue, or into the job's own folder."""
         series = Series(
             product=reconstruction.product,
-            region=plan.region.name,
+            region=reconstruction.store.region.name,
             model_id=reconstruction.chosen.model.card.id,
-            settings={**reconstruction.settings, **_outline(plan)},
-            window=plan.window,
+            settings={**reconstruction.settings, **cutout.settings},
+            window=cutout.window,
         )
         base = None if settings.url is None else str(settings.url).rstrip("/")
-        address = "catalog" if inputs.publish else f"jobs/{run_id}/files"
-        folder = (
-            settings.catalog_folder if inputs.publish else settings.work_folder / run_id / "catalog"
-        )
+        address = "catalog" if publish else f"jobs/{job.run_id}/files"
+        folder = settings.catalog_folder if publish else own_catalog(settings, job.run_id)
         return cls(
-            plan=plan,
             reconstruction=reconstruction,
+            cutout=cutout,
             series=series,
             catalog=LocalCatalog(folder, None if base is None else f"{base}/{address}"),
             address=address,
+            fence=job.fence,
+            in_catalog=publish,
         )
 
-    def publish(self, month: Month, layers: xr.Dataset, progress: Progress) -> tuple[str, Document]:
-        """Publish a month; return its item's path below the service's address, and the item."""
-        progress(0.0, f"publishing {month}")
-        item = publish_month(self.catalog, self.series, month, layers, self._provenance(month))
-        key = item_key(str(item.collection_id), item.id)
-        document: Document = json.loads(self.catalog.read(key) or b"{}")
-        return f"{self.address}/{key}", document
+    def published(self, month: Month) -> str | None:
+        """Return the path of a month that is there, whole, from the same recipe; None otherwise."""
+        provenance = self._provenance(month)
+        found = published_month(self.catalog, self.series, month, provenance)
+        return None if found is None else self._path(str(found["collection"]), str(found["id"]))
+
+    def publish(self, month: Month, layers: xr.Dataset) -> str:
+        """Publish a month; return its item's path below the service's address."""
+        region = self.reconstruction.store.region
+        part = self.cutout.cut(layers, region, month)
+        item = publish_month(
+            self.catalog, self.series, month, part, self._provenance(month), fence=self.fence
+        )
+        return self._path(str(item.collection_id), item.id)
+
+    def item(self, path: str) -> Document:
+        """Return the item that was published at a path."""
+        key = path.removeprefix(f"{self.address}/")
+        content = self.catalog.read(key)
+        if content is None:
+            raise DamagedCatalogError(key, "no longer there")
+        document: Document = json.loads(content)
+        return document
+
+    def _path(self, collection_id: str, item_id: str) -> str:
+        return f"{self.address}/{item_key(collection_id, item_id)}"
 
     def _provenance(self, month: Month) -> Provenance:
-        chosen, plan = self.reconstruction.chosen, self.plan
-        card = chosen.model.card
-        return Provenance(
-            region_title=plan.region.title,
+        made = self.reconstruction
+        card = made.chosen.model.card
+        provenance = Provenance(
+            region_title=made.store.region.title,
             model=_summary(card),
             sources=tuple(
                 Source(
@@ -143,13 +122,25 @@ class Publisher:
                     name=granule.path.name,
                     size=granule.path.stat().st_size,
                 )
-                for granule in self.reconstruction.granules(month)
+                for granule in made.granules(month)
             ),
             software=card.versions,
-            synthetic=_synthetic_words(plan),
-            upstream=tuple(_summary(model.card) for model in self.reconstruction.upstream),
+            synthetic=_synthetic_words(made.store.archive),
+            upstream=tuple(_summary(model.card) for model in made.upstream),
             omissions=tuple(f"{name}: {why}" for name, why in sorted(card.omissions.items())),
         )
+        return replace(provenance, recipe=_recipe(self.series, provenance))
+
+
+def own_catalog(settings: Settings, run_id: str) -> Path:
+    """Return the folder of the maps that stay with their job."""
+    return settings.work_folder / run_id / "catalog"
+
+
+def _recipe(series: Series, provenance: Provenance) -> str:
+    """Return a digest of all that decides a month's values."""
+    parts = (RECIPE, version("vadose"), series.digest, provenance.inputs_digest)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _summary(card: ModelCard) -> ModelSummary:
@@ -171,24 +162,11 @@ def _summary(card: ModelCard) -> ModelSummary:
     )
 
 
-def _synthetic_words(plan: Plan) -> str | None:
+def _synthetic_words(archive: Archive) -> str | None:
     """Return what a synthetic archive says of itself."""
-    if not plan.archive.synthetic:
+    if not archive.synthetic:
         return None
-    notice = plan.archive.root / NOTICE
+    notice = archive.root / NOTICE
     if notice.is_file():
         return notice.read_text(encoding="utf-8").strip()
     return "true: the archive's granules say that they are no observation"
-
-
-def _outline(plan: Plan) -> dict[str, Setting]:
-    """Return what tells one polygon's series from another's in the same box."""
-    if plan.polygon is None:
-        return {}
-    return {"polygon": hashlib.sha256(shapely.to_wkb(plan.polygon)).hexdigest()[:12]}
-
-
-def _inside(plan: Plan, grid: GeoBox) -> xr.DataArray:
-    longitude, latitude = lonlat(grid)
-    inside = shapely.contains_xy(plan.polygon, longitude, latitude)
-    return xr.DataArray(inside, dims=("y", "x"))

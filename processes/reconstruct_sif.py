@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.provenance import sif_granules
 from engine.sif import sif_month, sif_task, train_sif
+from processes.monthly import MonthlyProgram
 from processes.reconstruction import Chosen, TrainingPolicy, choose_model, training_seconds
 
 if TYPE_CHECKING:
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from engine.feature_store import FeatureStore
     from engine.granules import Granule
     from engine.models.store import ModelStore, TrainedModel
     from engine.months import Month
     from engine.progress import Progress
     from processes.inputs import ReconstructionInputs
     from processes.plan import Plan
+    from processes.reconstruction import Prepared, Reconstruction
     from processes.settings import Settings
     from stac.series import Setting
 
@@ -28,8 +31,8 @@ if TYPE_CHECKING:
 class SifReconstruction:
     """A SIF model in hand."""
 
-    plan: Plan
-    """What is asked for."""
+    store: FeatureStore
+    """Features of the region."""
     chosen: Chosen
     """The model."""
 
@@ -50,27 +53,42 @@ class SifReconstruction:
 
     def layers(self, month: Month) -> xr.Dataset:
         """Return ``sif``, ``sif_raw`` and ``quality`` of a month."""
-        return sif_month(self.chosen.model, self.plan.store, month)
+        return sif_month(self.chosen.model, self.store, month)
 
     def granules(self, month: Month) -> Sequence[Granule]:
         """Return the files that a month is made of."""
-        return sif_granules(self.plan.store, month)
+        return sif_granules(self.store, month)
 
 
-def prepare_sif(
-    plan: Plan,
-    inputs: ReconstructionInputs,
-    models: ModelStore,
-    settings: Settings,
-    progress: Progress,
-) -> SifReconstruction:
-    """Load the SIF model that a request names, or find or train the one that fits."""
-    if inputs.model is not None:
-        chosen = Chosen(model=models.load(inputs.model), trained=False)
-    else:
+class SifMethod:
+    """How ``reconstruct-sif`` comes to its model and its months."""
+
+    def choose(
+        self,
+        plan: Plan,
+        inputs: ReconstructionInputs,
+        models: ModelStore,
+        settings: Settings,
+        progress: Progress,
+    ) -> Chosen:
+        """Load the SIF model that a request names, or find or train the one that fits."""
+        if inputs.model is not None:
+            return Chosen(model=models.load(inputs.model), trained=False)
         policy = TrainingPolicy.of(inputs, settings)
-        chosen = sif_model(plan, models, policy, progress, threads=settings.threads)
-    return SifReconstruction(plan=plan, chosen=chosen)
+        return sif_model(plan, models, policy, progress, threads=settings.threads)
+
+    def settings(self, inputs: ReconstructionInputs) -> Mapping[str, Setting]:
+        """Return nothing: the model alone decides."""
+        del inputs
+        return {}
+
+    def restore(
+        self, prepared: Prepared, store: FeatureStore, models: ModelStore, settings: Settings
+    ) -> Reconstruction:
+        """Return the reconstruction that was prepared."""
+        del settings
+        chosen = Chosen(model=models.load(prepared.model), trained=prepared.trained)
+        return SifReconstruction(store=store, chosen=chosen)
 
 
 def sif_model(
@@ -86,3 +104,6 @@ def sif_model(
         policy=policy,
         seconds=training_seconds(store, months),
     )
+
+
+PROGRAM = MonthlyProgram(SifMethod())

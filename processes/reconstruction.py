@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from pydantic import BaseModel, ConfigDict
+
 from engine.errors import InputError
+from engine.files import locked
+from engine.region import Region
+from stac.series import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +30,6 @@ if TYPE_CHECKING:
     from engine.progress import Progress
     from processes.inputs import ReconstructionInputs
     from processes.settings import Settings
-    from stac.series import Setting
 
     type Train = Callable[[Progress], TrainedModel]
 
@@ -32,9 +37,38 @@ if TYPE_CHECKING:
 SECONDS_PER_CELL_MONTH = 1.2e-4
 """Training on one fine cell and month, granules read included; measured on two cores."""
 
+_KEY_DIGITS = 16
+"""Digits of a task's key in the name of its lock."""
+
+
+class Prepared(BaseModel):
+    """What a job's preparation has settled: all that decides a month's values but the archive.
+
+    It is kept as JSON between the steps of a job, so that whoever makes a month, whenever and
+    wherever, makes the same one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    region: Region
+    """Where models are applied, as it was read; its box covers the area asked for."""
+    months: tuple[str, ...]
+    """Months to map, ``YYYY-MM``, in order."""
+    model: str
+    """Identifier of the model; features, and the model of SIF that it needs, are its card's."""
+    trained: bool
+    """Whether this very job trained it."""
+    settings: dict[str, Setting] = {}
+    """What changes the values, besides the model and the area."""
+
 
 class Reconstruction(Protocol):
     """A model in hand, ready to map months."""
+
+    @property
+    def store(self) -> FeatureStore:
+        """Features of the region."""
+        ...
 
     @property
     def product(self) -> str:
@@ -123,7 +157,7 @@ def choose_model(
     train
         Trains it.
     progress
-        Told how the training goes.
+        Told how the training goes; called, too, while another process trains the same model.
     policy, seconds
         When to train, and how long that is expected to take.
 
@@ -132,10 +166,33 @@ def choose_model(
     InputError
         Where no stored model fits and the training takes longer than the policy allows.
     """
+    found = _fitting(models, task, policy, progress)
+    if found is not None:
+        return found
+    _check_training(task, policy, seconds)
+    waiting = partial(progress, 0.0, f"another job trains this model of {task.kind}: waiting")
+    with locked(models.folder / f".{task.key[:_KEY_DIGITS]}.lock", waiting):
+        # By now the other job may have trained it.
+        found = _fitting(models, task, policy, progress)
+        if found is not None:
+            return found
+        model = train(progress)
+        models.save(model)
+    return Chosen(model=models.load(model.card.id), trained=True)
+
+
+def _fitting(
+    models: ModelStore, task: Task, policy: TrainingPolicy, progress: Progress
+) -> Chosen | None:
+    """Return the stored model that fits, unless another one is wanted."""
     card = None if policy.retrain else models.find(task.key)
-    if card is not None:
-        progress(1.0, f"using the stored model {card.id}")
-        return Chosen(model=models.load(card.id), trained=False)
+    if card is None:
+        return None
+    progress(1.0, f"using the stored model {card.id}")
+    return Chosen(model=models.load(card.id), trained=False)
+
+
+def _check_training(task: Task, policy: TrainingPolicy, seconds: float) -> None:
     if seconds > policy.limit:
         raise InputError(
             "retrain",
@@ -143,9 +200,6 @@ def choose_model(
             f"{math.ceil(seconds / 60)} minutes",
             "true, to train one nevertheless",
         )
-    model = train(progress)
-    models.save(model)
-    return Chosen(model=models.load(model.card.id), trained=True)
 
 
 def named_card(models: ModelStore, model_id: str, kind: Kind, archive: Archive) -> ModelCard:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import JsonValue
 
     from engine.models.card import ModelCard
-    from processes.plan import Plan
-    from processes.reconstruction import Reconstruction
+    from processes.reconstruction import Prepared, Reconstruction
 
     type Report = dict[str, JsonValue]
 
@@ -32,19 +33,34 @@ def model_output(reconstruction: Reconstruction) -> Report:
     }
 
 
-def report(plan: Plan, reconstruction: Reconstruction) -> Report:
-    """Return what a run was made of and how well its model does on rows it has not seen.
+def report(
+    process_id: str, prepared: Prepared, reconstruction: Reconstruction, reused: Sequence[str]
+) -> Report:
+    """Return what a job's maps were made of and how well their model does on rows it has not seen.
 
+    Parameters
+    ----------
+    process_id
+        The process.
+    prepared, reconstruction
+        What was made, and how.
+    reused
+        Months that were published before, from the same model and the same files.
+
+    Notes
+    -----
     Scores name their split: ``random`` rows share a neighbourhood with training rows and look too
     good; ``spatial-block`` rows do not.
     """
     card = reconstruction.chosen.model.card
+    synthetic = reconstruction.store.archive.synthetic
     return {
-        "statement": _statement(plan, card),
-        "process": plan.process_id,
-        "region": plan.region.name,
-        "synthetic": plan.archive.synthetic,
-        "months": [str(month) for month in plan.months],
+        "statement": _statement(card, synthetic=synthetic),
+        "process": process_id,
+        "region": prepared.region.name,
+        "synthetic": synthetic,
+        "months": list(prepared.months),
+        "reused": list(reused),
         "model": {
             "id": card.id,
             "trained": reconstruction.chosen.trained,
@@ -61,9 +77,9 @@ def report(plan: Plan, reconstruction: Reconstruction) -> Report:
     }
 
 
-def _statement(plan: Plan, card: ModelCard) -> str:
+def _statement(card: ModelCard, *, synthetic: bool) -> str:
     """Say in a few sentences what was predicted, from what, and how well."""
-    truth = "a synthetic world" if plan.archive.synthetic else "real observations"
+    truth = "a synthetic world" if synthetic else "real observations"
     without = [name for name in card.omissions if name != "sif"]
     sentences = [
         f"Target: {card.target.description} ({card.target.units}), {truth}.",

@@ -1,8 +1,7 @@
-"""What a run leaves, and how it is written for a reader at some address."""
+"""Outputs as they are kept, and as they are written for a reader at some address."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from posixpath import basename, dirname, normpath
 from typing import TYPE_CHECKING
@@ -16,26 +15,6 @@ if TYPE_CHECKING:
     type Document = Mapping[str, JsonValue]
 
 GEOJSON = "application/geo+json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Results:
-    """Outputs of a reconstruction; every ``href`` is relative to the service's address."""
-
-    items: Document
-    """STAC items as a GeoJSON FeatureCollection."""
-    model: Document
-    """Card of the model, and where its file is."""
-    report: Document
-    """Scores, months and omissions."""
-
-    def outputs(self) -> dict[str, JsonValue]:
-        """Return the outputs by identifier."""
-        return {
-            "items": dict(self.items),
-            "model": dict(self.model),
-            "report": dict(self.report),
-        }
 
 
 def item_collection(items: Sequence[tuple[str, Document]]) -> dict[str, JsonValue]:

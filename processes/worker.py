@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.errors import InputError, MissingDataError, VadoseError
@@ -15,10 +16,13 @@ from processes.definitions import find_process
 from processes.errors import DismissedError, InvalidInputsError
 from processes.jobs.store import SqlJobStore
 from processes.logs import configure_logging
+from processes.run import run_process
 from processes.settings import Settings
 from processes.validation import read_inputs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import JsonValue
 
     from engine.progress import Progress
@@ -91,8 +95,7 @@ def execute(
     try:
         process = find_process(job.process_id)
         inputs = read_inputs(process.inputs, dict(job.inputs))
-        # Loaded here: the science takes seconds to load, and its failure is the job's.
-        run = run or process.load()
+        run = run or _steps
         results = run(job.process_id, inputs, settings, job_id, progress)
     except DismissedError:
         LOGGER.info("dismissed")
@@ -105,6 +108,20 @@ def execute(
     else:
         store.succeed(job_id, attempt, results.outputs())
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    values: Mapping[str, JsonValue]
+
+    def outputs(self) -> dict[str, JsonValue]:
+        return dict(self.values)
+
+
+def _steps(
+    process_id: str, inputs: Any, settings: Settings, run_id: str, progress: Progress
+) -> Outcome:
+    return _Done(run_process(process_id, inputs, settings, run_id, progress))
 
 
 def reporter(store: SqlJobStore, job_id: str, attempt: int) -> Progress:

@@ -196,15 +196,17 @@ def _union(before: list[Any], new: list[Any]) -> list[Any]:
 
 
 def _providers(made: MonthlyMap, earlier: pystac.Collection | None) -> list[pystac.Provider]:
-    """Name the processor and, for real maps, who made the products that went in."""
+    """Name the processor and, for real maps, who made the products that went in, in one order."""
     known = providers()
     software = {"processing:software": dict(made.provenance.software)}
     names = () if made.series.synthetic else made.provenance.counts()
     sources = [_provider(known.sources[name]) for name in names if name in known.sources]
-    found = {entry.name: entry for entry in (_provider(known.processor, software), *sources)}
+    processor = _provider(known.processor, software)
+    found = {entry.name: entry for entry in sources}
     for entry in (earlier.providers or []) if earlier is not None else []:
         found.setdefault(entry.name, entry)
-    return list(found.values())
+    found.pop(processor.name, None)
+    return [processor, *(found[name] for name in sorted(found))]
 
 
 def _provider(entry: Provider, fields: dict[str, Any] | None = None) -> pystac.Provider:

@@ -33,6 +33,9 @@ EXTENSIONS = [
     Extension.TIMESTAMPS,
 ]
 
+RECIPE = "vadose:recipe"
+"""Property that tells whether a map must be made again."""
+
 _DEGREE_DIGITS = 7
 _OF_ITS_WRITING = ("created", "updated", "published")
 
@@ -184,6 +187,7 @@ def _properties(made: MonthlyMap, edition: Edition) -> dict[str, Any]:
         "vadose:upstream_models": [_model(model) for model in provenance.upstream],
         "vadose:inputs": {"files": provenance.counts(), "sha256": provenance.inputs_digest},
         "vadose:omissions": list(provenance.omissions),
+        **({} if provenance.recipe is None else {RECIPE: provenance.recipe}),
     }
 
 

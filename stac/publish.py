@@ -2,13 +2,15 @@
 
 Everything heavy happens in a staging folder, without the catalogue's lock. Under the lock, files
 are given their names and documents are replaced one by one, each whole, in an order in which
-whatever is linked is complete. A publisher that dies leaves files that nobody links, and the next
-one overwrites them.
+whatever is linked is complete. A publisher that dies leaves files that nobody links; the next one
+that publishes the month overwrites or removes them. A publisher that may have been replaced by
+another one asks its fence: first under the lock, and again before the item changes.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +20,14 @@ from engine.cog import geobox_of
 from stac.assets import stage_assets
 from stac.collection import choose_collection, collection_title, create_collection, create_root
 from stac.documents import ROOT_KEY, as_document, collection_key, encode, item_key
-from stac.item import Edition, archived, archived_id, content, create_item
+from stac.item import RECIPE, Edition, archived, archived_id, content, create_item
 from stac.layers import check_layers, fine_grid
 from stac.products import product
 from stac.read import as_item, item_document, read_catalog, read_collection
 from stac.series import MonthlyMap, check_honest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pystac
     import xarray as xr
@@ -36,8 +38,17 @@ if TYPE_CHECKING:
     from stac.store import CatalogStore
 
     type Staged = tuple[StagedAsset, ...]
+    type Document = dict[str, Any]
+    type Fence = Callable[[], None]
 
 log = logging.getLogger(__name__)
+
+_VERSION = re.compile(r"_v(\d+)\.[a-z]+$")
+"""End of the name of a file that belongs to one version of an item."""
+
+
+def _open() -> None:
+    """Let everything pass."""
 
 
 def publish_month(
@@ -48,6 +59,7 @@ def publish_month(
     provenance: Provenance,
     *,
     now: datetime | None = None,
+    fence: Fence = _open,
 ) -> pystac.Item:
     """Publish one month of a series.
 
@@ -67,6 +79,9 @@ def publish_month(
         How it was made.
     now
         The moment to write as ``created`` and ``updated``; by default the clock's.
+    fence
+        Called under the catalogue's lock, before the first file is placed and before the item
+        changes; raises where this publisher is no longer the one that may.
 
     Returns
     -------
@@ -92,20 +107,46 @@ def publish_month(
     with catalog.staging() as folder:
         staged = stage_assets(folder, layers, made)
         with catalog.lock():
-            return _commit(catalog, made, staged, now or datetime.now(UTC))
+            fence()
+            return _commit(catalog, made, staged, now or datetime.now(UTC), fence)
 
 
-def _commit(catalog: CatalogStore, made: MonthlyMap, staged: Staged, now: datetime) -> pystac.Item:
+def published_month(
+    catalog: CatalogStore, series: Series, month: Month, provenance: Provenance
+) -> Document | None:
+    """Return the item of a month that is published, whole, by the same recipe; None otherwise.
+
+    Parameters
+    ----------
+    catalog, series, month
+        As for :func:`publish_month`.
+    provenance
+        How the map would be made now; its recipe is compared.
+    """
+    official = read_collection(catalog, series.official_collection)
+    collection = read_collection(catalog, choose_collection(official, series))
+    document = item_document(catalog, collection, series.item_id(month))
+    if document is None or provenance.recipe is None:
+        return None
+    same = document["properties"].get(RECIPE) == provenance.recipe
+    return document if same and not _lost(catalog, document) else None
+
+
+def _commit(
+    catalog: CatalogStore, made: MonthlyMap, staged: Staged, now: datetime, fence: Fence
+) -> pystac.Item:
     """Give the files their names and bring the documents up to date."""
     official = read_collection(catalog, made.series.official_collection)
     collection_id = choose_collection(official, made.series)
     earlier = read_collection(catalog, collection_id)
     previous = item_document(catalog, earlier, made.item_id)
-    item = as_item(catalog, _publish_item(catalog, made, staged, collection_id, previous, now=now))
+    document = _publish_item(catalog, made, staged, collection_id, previous, now=now, fence=fence)
+    item = as_item(catalog, document)
     collection = create_collection(collection_id, made, item, earlier)
     _update(catalog, collection_key(collection_id), as_document(collection))
     root = create_root(collection, read_catalog(catalog), catalog.url)
     _update(catalog, ROOT_KEY, as_document(root))
+    _tidy(catalog, document)
     return item
 
 
@@ -114,10 +155,11 @@ def _publish_item(
     made: MonthlyMap,
     staged: Staged,
     collection_id: str,
-    previous: dict[str, Any] | None,
+    previous: Document | None,
     *,
     now: datetime,
-) -> dict[str, Any]:
+    fence: Fence,
+) -> Document:
     """Place what is new and write the item, unless it says what the published one says."""
     edition, names = _edition(made.item_id, staged, previous, now)
     item = create_item(
@@ -128,13 +170,14 @@ def _publish_item(
         collection_title=collection_title(collection_id, made),
     )
     document = as_document(item)
-    if previous is not None and content(previous) == content(document):
-        return previous
     folder = f"{collection_id}/{made.item_id}"
-    published = _file_names(previous)
+    published = _file_names(previous) - _lost(catalog, previous)
     for entry in staged:
         if (name := names[entry.asset.key]) not in published:
             catalog.place(entry.path, f"{folder}/{name}")
+    if previous is not None and content(previous) == content(document):
+        return previous
+    fence()
     if previous is not None and int(previous["properties"]["version"]) < edition.version:
         _archive(catalog, folder, previous)
     catalog.write(item_key(collection_id, made.item_id), encode(document))
@@ -143,7 +186,7 @@ def _publish_item(
 
 
 def _edition(
-    item_id: str, staged: Staged, previous: dict[str, Any] | None, now: datetime
+    item_id: str, staged: Staged, previous: Document | None, now: datetime
 ) -> tuple[Edition, dict[str, str]]:
     """Return the version, and the file name of every asset by its key.
 
@@ -167,18 +210,44 @@ def _edition(
     return Edition(version=version, created=created, updated=now), names | kept
 
 
-def _file_names(previous: dict[str, Any] | None) -> frozenset[str]:
+def _file_names(previous: Document | None) -> frozenset[str]:
     return frozenset(map(_file_name, previous["assets"].values() if previous else ()))
+
+
+def _lost(catalog: CatalogStore, document: Document | None) -> frozenset[str]:
+    """Return the names of an item's files that are not there as they were published."""
+    if document is None:
+        return frozenset()
+    folder = f"{document['collection']}/{document['id']}"
+    return frozenset(
+        name
+        for asset in document["assets"].values()
+        if catalog.size(f"{folder}/{(name := _file_name(asset))}") != asset["file:size"]
+    )
 
 
 def _file_name(asset: Mapping[str, Any]) -> str:
     return str(asset["href"]).removeprefix("./")
 
 
-def _archive(catalog: CatalogStore, folder: str, previous: dict[str, Any]) -> None:
+def _archive(catalog: CatalogStore, folder: str, previous: Document) -> None:
     """Keep the version that is about to be replaced."""
     name = archived_id(previous["id"], int(previous["properties"]["version"]))
     catalog.write(f"{folder}/{name}.json", encode(archived(previous)))
+
+
+def _tidy(catalog: CatalogStore, document: Document) -> None:
+    """Remove what publishers that were ended left beside an item.
+
+    Their files are named by the version that they were about to publish, which is this one or a
+    later one.
+    """
+    folder = f"{document['collection']}/{document['id']}"
+    linked, present = _file_names(document), int(document["properties"]["version"])
+    for name in catalog.names(folder):
+        version = _VERSION.search(name)
+        if version is not None and int(version[1]) >= present and name not in linked:
+            catalog.remove(f"{folder}/{name}")
 
 
 def _update(catalog: CatalogStore, key: str, document: Mapping[str, Any]) -> None:

@@ -140,6 +140,8 @@ class Provenance:
     """What the request left out or the archive lacked, one sentence each."""
     job_href: str | None = None
     """Address of the job that made it; not part of the map's identity."""
+    recipe: str | None = None
+    """Digest of all that decides the map's values, by which it is known before it is made."""
 
     @property
     def inputs_digest(self) -> str:

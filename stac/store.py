@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
-from engine.files import atomic_path
+from engine.files import is_locked, locked, synced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-_STALE = 24 * 3600
-"""Seconds after which a publisher that left its staging folder is taken for dead."""
+_LOCK = "lock"
+"""File in a staging folder that its publisher holds the lock of."""
+_YOUNG = 60
+"""Seconds in which a publisher has certainly taken the lock of the staging folder it made."""
 
 
 class CatalogStore(Protocol):
@@ -30,11 +31,20 @@ class CatalogStore(Protocol):
     def read(self, key: str) -> bytes | None:
         """Return a file's bytes, or None where there is no such file."""
 
+    def size(self, key: str) -> int | None:
+        """Return a file's size in bytes, or None where there is no such file."""
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Return the names of the files of a folder; none where there is no such folder."""
+
     def write(self, key: str, content: bytes) -> None:
         """Put a small document; readers see the old one or the new one."""
 
     def place(self, staged: Path, key: str) -> None:
         """Put a staged file, which is gone afterwards."""
+
+    def remove(self, key: str) -> None:
+        """Remove a file that nothing links."""
 
     def href(self, key: str) -> str:
         """Return the absolute path or address of a file for programs on this machine."""
@@ -78,16 +88,31 @@ class LocalCatalog:
         except FileNotFoundError:
             return None
 
+    def size(self, key: str) -> int | None:
+        """Return a file's size in bytes, or None where there is no such file."""
+        try:
+            return self._path(key).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Return the names of the files of a folder; none where there is no such folder."""
+        return tuple(sorted(path.name for path in self._path(folder).glob("*") if path.is_file()))
+
     def write(self, key: str, content: bytes) -> None:
-        """Write a document under a temporary name, then give it its own."""
-        with atomic_path(self._path(key)) as temporary:
-            temporary.write_bytes(content)
+        """Write a document in a staging folder, then give it its place."""
+        with self.staging() as folder:
+            staged = folder / "document"
+            staged.write_bytes(content)
+            self._move(staged, key)
 
     def place(self, staged: Path, key: str) -> None:
         """Move a staged file to its name."""
-        target = self._path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staged.replace(target)
+        self._move(staged, key)
+
+    def remove(self, key: str) -> None:
+        """Remove a file, if it is there."""
+        self._path(key).unlink(missing_ok=True)
 
     def href(self, key: str) -> str:
         """Return the absolute path of a file."""
@@ -95,34 +120,38 @@ class LocalCatalog:
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
-        """Give a private folder on the catalogue's own disk."""
+        """Give a private folder on the catalogue's own disk; remove those of dead publishers."""
         parent = self.root / ".staging"
         _sweep(parent)
         folder = parent / uuid4().hex
-        folder.mkdir(parents=True)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with locked(folder / _LOCK):
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Wait for the catalogue's lock; the system frees it if the process dies."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("a") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with locked(self.root / ".lock"):
             yield
+
+    def _move(self, staged: Path, key: str) -> None:
+        """Give a file its name when its content is on the disk."""
+        target = self._path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        synced(staged).replace(target)
 
     def _path(self, key: str) -> Path:
         return self.root.joinpath(*key.split("/"))
 
 
 def _sweep(parent: Path) -> None:
-    """Remove what killed publishers left behind."""
+    """Remove what killed publishers left behind: nobody holds the lock of their folders."""
     for folder in parent.glob("*"):
         try:
-            stale = time.time() - folder.stat().st_mtime > _STALE
+            young = time.time() - folder.stat().st_mtime < _YOUNG
         except FileNotFoundError:
             continue
-        if stale:
+        if not young and not is_locked(folder / _LOCK):
             shutil.rmtree(folder, ignore_errors=True)
