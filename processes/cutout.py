@@ -13,6 +13,8 @@ import xarray as xr
 from engine.cog import NO_BITS
 from engine.errors import InputError
 from engine.grids import BBox, coarse_window, fine_of, lonlat
+from engine.region import load_region
+from processes.bounds import Bounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from engine.months import Month
     from engine.region import Region
     from processes.inputs import ReconstructionInputs
+    from processes.settings import Settings
     from stac.series import Setting
 
 
@@ -88,6 +91,43 @@ class Cutout:
             name = "bbox" if self.polygon is None else "geometry"
             raise InputError(name, f"no land with data in {month}", "an area with data")
         return part
+
+
+def asked_region(inputs: ReconstructionInputs, settings: Settings) -> Region:
+    """Return the region that a request means, with the box that is computed for it.
+
+    Raises
+    ------
+    InputError
+        Where there is no such region.
+    """
+    region = load_region(inputs.region or settings.region, [settings.region_folder])
+    return Cutout.of(inputs).computed(region)
+
+
+def check_extent(inputs: ReconstructionInputs, settings: Settings) -> None:
+    """Refuse a request for more than one may ask for, as far as it tells by itself.
+
+    Nothing but the region's file is read, so that it can be done while the client waits. How many
+    months an open interval has, the archive alone knows.
+
+    Raises
+    ------
+    InputError
+        Names the bound, or the regions where there is no such one.
+    """
+    bounds, months = Bounds.of(settings), inputs.datetime.count
+    if months is not None:
+        bounds.check_months(months)
+    shape = asked_region(inputs, settings).area().shape
+    bounds.check_cells(shape.y * shape.x, _area_field(inputs))
+
+
+def _area_field(inputs: ReconstructionInputs) -> str:
+    """Return which input gives the area."""
+    if inputs.geometry is not None:
+        return "geometry"
+    return "region" if inputs.bbox is None else "bbox"
 
 
 def _contains(outer: BBox, inner: BBox) -> bool:

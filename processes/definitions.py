@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
+from processes.bounds import Bounds
 from processes.description import describe_inputs
 from processes.errors import NoSuchProcessError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, JsonValue
 
     from processes.program import Program
+    from processes.settings import Settings
 
 JSON = "application/json"
 TEXT = "text/plain"
@@ -78,6 +80,9 @@ class Process:
     """The program's first steps, said here so that a job is accepted without the science."""
     outputs: Mapping[str, Output]
     """Outputs by identifier."""
+    extent_check: str | None = None
+    """Where the function lies that refuses a request for too much, as ``module:name``, where
+    months and area of a request are bounded."""
     synchronous: bool = False
     """Whether a request may wait for the results."""
     version: str = "0.1.0"
@@ -94,6 +99,17 @@ class Process:
         program: Program = resolve_name(self.program)
         return program
 
+    def check(self, inputs: BaseModel, settings: Settings) -> None:
+        """Refuse a request whose inputs are valid, but ask for more than one may ask for.
+
+        Raises
+        ------
+        InputError
+            Names the input and the bound.
+        """
+        if self.extent_check is not None:
+            resolve_name(self.extent_check)(inputs, settings)
+
     def summarise(self) -> dict[str, JsonValue]:
         """Return the process summary, without links."""
         control: list[JsonValue] = ["async-execute", "dismiss"]
@@ -107,12 +123,25 @@ class Process:
             "outputTransmission": list(_TRANSMISSION),
         }
 
-    def describe(self) -> dict[str, JsonValue]:
-        """Return the whole process description, without links."""
+    def describe(self, settings: Settings | None = None) -> dict[str, JsonValue]:
+        """Return the whole process description, without links.
+
+        Parameters
+        ----------
+        settings
+            Give the bounds of a request; without them the description is silent on those.
+        """
         outputs: dict[str, JsonValue] = {
             name: output.describe() for name, output in self.outputs.items()
         }
-        return self.summarise() | {"inputs": describe_inputs(self.inputs), "outputs": outputs}
+        described = self.summarise() | {"inputs": describe_inputs(self.inputs), "outputs": outputs}
+        if settings is None or self.extent_check is None:
+            return described
+        bounds = Bounds.of(settings)
+        return described | {
+            "description": f"{self.description} {bounds.sentence}",
+            "additionalParameters": bounds.describe(),
+        }
 
 
 _RECONSTRUCTED = {
@@ -145,6 +174,7 @@ RECONSTRUCT_SIF = Process(
     inputs_model="processes.inputs:ReconstructSifInputs",
     program="processes.reconstruct_sif:PROGRAM",
     outputs=_RECONSTRUCTED,
+    extent_check="processes.cutout:check_extent",
 )
 
 DOWNSCALE_SMAP = Process(
@@ -156,6 +186,7 @@ DOWNSCALE_SMAP = Process(
     inputs_model="processes.inputs:DownscaleSmapInputs",
     program="processes.downscale_smap:PROGRAM",
     outputs=_RECONSTRUCTED,
+    extent_check="processes.cutout:check_extent",
 )
 
 ECHO = Process(

@@ -167,8 +167,6 @@ class EchoInputs(BaseModel):
 class EchoProgram:
     """The work of ``echo``: one step that waits as long as asked, and gives the inputs back."""
 
-    first = ("run",)
-
     def step(self, name: str, job: JobContext, progress: Progress) -> StepOutcome:
         """Do the one step.
 

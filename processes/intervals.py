@@ -59,6 +59,17 @@ class MonthInterval:
             )
         return cls(first, last)
 
+    @property
+    def count(self) -> int | None:
+        """Number of months; None where an end is open.
+
+        >>> MonthInterval.parse("2019-11/2020-01").count
+        3
+        """
+        if self.first is None or self.last is None:
+            return None
+        return 12 * (self.last.year - self.first.year) + self.last.month - self.first.month + 1
+
     def within(self, available: Sequence[Month], field: str) -> tuple[Month, ...]:
         """Return the interval's months; open ends reach as far as ``available`` does.
 

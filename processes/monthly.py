@@ -24,7 +24,7 @@ from processes.reporting import model_output, report
 from processes.results import item_collection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from pydantic import JsonValue
 
@@ -77,11 +77,6 @@ class MonthlyProgram:
 
     method: Method
     """What is particular to the process."""
-
-    @property
-    def first(self) -> Sequence[str]:
-        """The preparation."""
-        return (PREPARE,)
 
     def step(self, name: str, job: JobContext, progress: Progress) -> StepOutcome:
         """Do one step; see :class:`processes.program.Program`."""

@@ -12,8 +12,8 @@ from engine.features import FEATURES, SIF_PREDICTORS
 from engine.models.store import ModelStore
 from engine.predictors import predictor_path
 from engine.products import decode
-from engine.region import load_region
-from processes.cutout import Cutout
+from processes.bounds import Bounds
+from processes.cutout import asked_region, check_extent
 from processes.definitions import RECONSTRUCT_SIF
 from processes.reconstruction import named_card
 
@@ -70,6 +70,7 @@ def make_plan(process_id: str, inputs: ReconstructionInputs, settings: Settings)
     MissingDataError
         Where the archive lacks a product, a month or the area.
     """
+    check_extent(inputs, settings)
     region = asked_region(inputs, settings)
     archive = open_archive(settings)
     _check_mark(archive, region)
@@ -78,6 +79,7 @@ def make_plan(process_id: str, inputs: ReconstructionInputs, settings: Settings)
     coverage = _coverage(store, names, with_sif=with_sif, target=process_id)
     _check_own(store, names)
     months, training = _months(inputs, coverage)
+    Bounds.of(settings).check_months(len(months))
     sif_training = _months(inputs, _sif_coverage(archive))[1] if with_sif else ()
     _check_area(store, names, with_sif=with_sif, target=process_id, month=months[0])
     return Plan(
@@ -90,12 +92,6 @@ def make_plan(process_id: str, inputs: ReconstructionInputs, settings: Settings)
         with_sif=with_sif,
         omissions=omissions,
     )
-
-
-def asked_region(inputs: ReconstructionInputs, settings: Settings) -> Region:
-    """Return the region that a request means, or raise InputError where there is none."""
-    region = load_region(inputs.region or settings.region, [settings.region_folder])
-    return Cutout.of(inputs).computed(region)
 
 
 def open_archive(settings: Settings) -> Archive:

@@ -1,8 +1,9 @@
 """What a process is to the machinery of jobs: a program of steps.
 
-A job begins with the first steps of its program. Each step may be run by another process, hours
-later, on another machine, or again after it was killed: what a step needs of earlier ones is in
-their results, which are small JSON, and nowhere else. Steps of one position may run side by side.
+A job begins with the first steps that its process names. Each step may be run by another process,
+hours later, on another machine, or again after it was killed: what a step needs of earlier ones is
+in their results, which are small JSON, and nowhere else. Steps of one position may run side by
+side.
 
 Light: no science is loaded here.
 """
@@ -61,12 +62,7 @@ class StepOutcome:
 
 
 class Program(Protocol):
-    """The work of a process, step by step."""
-
-    @property
-    def first(self) -> Sequence[str]:
-        """Names of the steps that a job begins with; their position is 0."""
-        ...
+    """The work of a process, step by step; its definition names the first steps."""
 
     def step(self, name: str, job: JobContext, progress: Progress) -> StepOutcome:
         """Do one step.

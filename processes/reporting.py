@@ -103,6 +103,6 @@ def _block_score(card: ModelCard) -> str:
 
 
 def _importance(card: ModelCard) -> Report:
-    ranked = sorted(card.features, key=lambda feature: -feature.importance)
+    ranked = sorted(card.features, key=lambda feature: -(feature.importance or 0.0))
     shares: Report = {feature.name: feature.importance for feature in ranked}
     return {"kind": card.importance_kind, "features": shares}

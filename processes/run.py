@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, JsonValue
 
     from engine.progress import Progress
-    from processes.program import Program
+    from processes.definitions import Process
     from processes.settings import Settings
 
     type Outputs = Mapping[str, JsonValue]
@@ -63,12 +63,12 @@ def run_process(
     VadoseError
         Where the request cannot be met. What was published before stays published, whole.
     """
-    program = find_process(process_id).load()
+    process = find_process(process_id)
     job = JobContext(
         process_id=process_id, inputs=inputs, settings=settings, run_id=run_id, force=force
     )
     try:
-        outputs = _run(program, job, progress)
+        outputs = _run(process, job, progress)
     except BaseException:
         shutil.rmtree(settings.work_folder / run_id, ignore_errors=True)
         raise
@@ -76,8 +76,9 @@ def run_process(
     return outputs
 
 
-def _run(program: Program, job: JobContext, progress: Progress) -> Outputs:
-    waiting: _Steps = [(0, name) for name in program.first]
+def _run(process: Process, job: JobContext, progress: Progress) -> Outputs:
+    program = process.load()
+    waiting: _Steps = [(0, name) for name in process.first]
     results: dict[str, JsonValue] = {}
     done = 0.0
     while waiting:
@@ -91,4 +92,4 @@ def _run(program: Program, job: JobContext, progress: Progress) -> Outputs:
         waiting += [(position, follower) for follower, position in outcome.then]
         waiting.sort(key=itemgetter(0))
         done = end
-    raise RuntimeError(f"the program of {job.process_id} has no last step")
+    raise RuntimeError(f"the program of {process.id} has no last step")

@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError
+from pydantic import AnyHttpUrl, ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.errors import InputError
@@ -44,12 +44,28 @@ class Settings(BaseSettings):
     """Port to listen at."""
     pygeoapi_config: Path = Path(__file__).parents[1] / "pygeoapi-config.yml"
     """The service's face: title, contact, resources."""
-    jobs_at_once: Annotated[int, Field(ge=1, le=64)] = 1
-    """Jobs that run at the same time; the others wait in line."""
+    jobs_at_once: Annotated[int, Field(ge=1, le=64)] = 2
+    """Steps of jobs that run at the same time, each on a worker of its own; others wait in line."""
     jobs_waiting: Annotated[int, Field(ge=1)] = 100
     """Jobs that may wait in line; beyond it a request is refused."""
     threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Threads of one job."""
+    jobs_database: SecretStr | None = None
+    """Database of the jobs, ``postgresql://USER:PASSWORD@HOST/DATABASE``; by default a file of
+    SQLite below ``data``."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler such as ``tcp://host:8786``; by default the service starts one
+    of its own, and workers for it, on loopback."""
+    attempt_memory: ByteSize | None = None
+    """Most memory of one attempt, such as ``4GiB``; by default its share of the machine's."""
+    attempt_seconds: Annotated[float, Field(gt=0)] = 21_600
+    """Longest time of one attempt."""
+    most_attempts: Annotated[int, Field(ge=1)] = 5
+    """Attempts of one step before its job fails."""
+    heartbeat: Annotated[float, Field(gt=0)] = 2
+    """Time between two signs of life of an attempt, seconds."""
+    lease: Annotated[float, Field(gt=0)] = 15
+    """Silence after which an attempt is given up, seconds."""
     body_limit: Annotated[int, Field(ge=1024)] = 1_048_576
     """Largest body of a request, bytes."""
     sync_limit: Annotated[float, Field(ge=0)] = 30
@@ -61,6 +77,10 @@ class Settings(BaseSettings):
     """Signs callbacks; a text, or ``whsec_`` and base64. Without it they are not signed."""
     training_limit: Annotated[float, Field(gt=0)] = 600
     """Longest training that a request may cause without asking to ``retrain``, seconds."""
+    most_months: Annotated[int, Field(ge=1)] = 120
+    """Most months that one request may ask for."""
+    most_cells: Annotated[int, Field(ge=1)] = 4_000_000
+    """Most cells of 1 km in the area of one request; all of them are in memory at once."""
     log_level: str = "INFO"
     """Least severe level that is logged."""
 
@@ -112,8 +132,10 @@ class Settings(BaseSettings):
         return self.data / "work"
 
     @property
-    def job_database(self) -> Path:
-        """File of the jobs."""
+    def job_database(self) -> str | Path:
+        """Where the jobs are kept: the address of a database, or a file."""
+        if self.jobs_database is not None:
+            return self.jobs_database.get_secret_value()
         return self.data / "jobs.sqlite"
 
     def environment(self) -> dict[str, str]:
