@@ -38,7 +38,8 @@ class JobStore(Protocol):
     back, and an attempt whose step was given to another is not heard.
 
     Every method raises :class:`~processes.errors.StoreUnavailableError` where the database does
-    not answer; nothing was changed then, or the same call may be made again.
+    not answer. Whether anything was changed is then unknown, and the same call may be made again:
+    an attempt that has ended is answered as it was the first time.
     """
 
     def close(self) -> None:
@@ -66,7 +67,7 @@ class JobStore(Protocol):
         process_id, inputs, delivery, subscriber
             What is wanted, how, and who is told.
         steps
-            The first steps, one after another, from position 0.
+            The first steps, side by side: their position is 0.
         request_hash
             What equal requests have in common: to cover everything that a client could tell the
             difference of, the delivery and the subscriber included.

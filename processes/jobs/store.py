@@ -1,305 +1,303 @@
-"""The durable store of jobs: SQLAlchemy Core on SQLite.
+"""The durable store of jobs, in SQLite or PostgreSQL.
 
-Every change of state is a compare-and-set: its ``WHERE`` names the state (and the attempt) that
-it starts from, so of two writers exactly one wins and a dismissed job is never brought back.
+What a store does is said in ``protocol.py``; each method here is one transaction around a
+function of one of the ``store_*`` modules. A store belongs to the process that opened it: one
+that forks opens its own.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
-from uuid import uuid4
+from typing import TYPE_CHECKING, Self, override
 
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    Column,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    event,
-    func,
-    insert,
-    null,
-    select,
-    update,
+from processes.jobs import (
+    store_endings,
+    store_jobs,
+    store_leaders,
+    store_logs,
+    store_outbox,
+    store_steps,
 )
-from sqlalchemy import (
-    delete as delete_rows,
-)
-
-from processes.errors import NoSuchJobError
-from processes.jobs.model import Delivery, Job, JobFilter, JobStatus
-from processes.jobs.protocol import JobStore
+from processes.jobs.migrate import migrate
+from processes.jobs.model import PREPARE, Delivery
+from processes.jobs.protocol import MOST_ATTEMPTS, JobStore
+from processes.jobs.store_database import Database
+from processes.jobs.store_steps import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from pydantic import JsonValue
-    from sqlalchemy import ColumnElement, Engine, Row, Select
-    from sqlalchemy.engine.interfaces import DBAPIConnection
 
-__all__ = ["JobStore", "SqlJobStore"]
+    from processes.jobs.model import (
+        Attempt,
+        Callback,
+        Job,
+        JobFilter,
+        LogEntry,
+        LogLine,
+        OutputRecord,
+        Standing,
+        Step,
+        Subscriber,
+    )
 
-BUSY_SECONDS = 30
-"""How long a writer waits for another."""
-
-_METADATA = MetaData()
-_JOBS = Table(
-    "jobs",
-    _METADATA,
-    Column("id", String(36), primary_key=True),
-    Column("sequence", Integer, nullable=False, unique=True),
-    Column("process_id", String(64), nullable=False),
-    Column("inputs", JSON, nullable=False),
-    Column("outputs", JSON, nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("progress", Integer, nullable=False, default=0),
-    Column("message", String, nullable=False, default=""),
-    Column("attempt", Integer, nullable=False, default=0),
-    Column("by_client", Boolean, nullable=False, default=False),
-    Column("created", String(32), nullable=False),
-    Column("started", String(32)),
-    Column("finished", String(32)),
-    Column("updated", String(32), nullable=False),
-    Column("results", JSON(none_as_null=True)),
-    Index("jobs_by_status", "status", "sequence"),
-    Index("jobs_by_process", "process_id"),
-)
-_KNOWN = [column for column in _JOBS.columns if column.name not in ("results", "sequence")]
-_ACTIVE = (JobStatus.ACCEPTED, JobStatus.RUNNING)
+__all__ = ["JobStore", "SqlJobStore", "open_store"]
 
 
-class SqlJobStore:
-    """Jobs in one SQLite file in WAL mode, shared by the service and its workers.
+def open_store(address: str | Path) -> SqlJobStore:
+    """Open the store at an address, and make or renew its tables where it has to be.
 
     Parameters
     ----------
-    engine
-        A SQLAlchemy engine; :meth:`open` makes one for a file.
+    address
+        A file of SQLite, made where it is not there, or the URL of a PostgreSQL database.
+
+    Raises
+    ------
+    InputError
+        Where the URL is of another kind, or a later version of this program wrote the database.
+    StoreUnavailableError
+        Where the database does not answer.
+    """
+    return SqlJobStore.open(address)
+
+
+class SqlJobStore(JobStore):
+    """Jobs in a database, shared by the service, its dispatcher and its workers.
+
+    Parameters
+    ----------
+    database
+        The connections; :func:`open_store` makes them for an address.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open the store of a file, and make both where they are not there."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(
-            f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
-        )
-        event.listen(engine, "connect", _prepare_connection)
-        _METADATA.create_all(engine)
-        return cls(engine)
+    def open(cls, address: str | Path) -> Self:
+        """Open the store at an address: see :func:`open_store`."""
+        database = Database.at(address)
+        migrate(database)
+        return cls(database)
 
+    @override
     def close(self) -> None:
-        """Give the connections back."""
-        self._engine.dispose()
+        self._database.close()
 
+    @override
     def create(
-        self, process_id: str, inputs: Mapping[str, JsonValue], delivery: Delivery | None = None
-    ) -> Job:
-        """Accept a job."""
-        delivery = delivery or Delivery()
-        now = _now()
-        job_id = str(uuid4())
-        next_sequence = select(func.coalesce(func.max(_JOBS.c.sequence), 0) + 1).scalar_subquery()
-        with self._engine.begin() as connection:
-            connection.execute(
-                insert(_JOBS).values(
-                    id=job_id,
-                    sequence=next_sequence,
-                    process_id=process_id,
-                    inputs=dict(inputs),
-                    outputs={"response": delivery.response, "outputs": dict(delivery.outputs)},
-                    status=JobStatus.ACCEPTED,
-                    message="waiting in line",
-                    created=now,
-                    updated=now,
-                )
+        self,
+        process_id: str,
+        inputs: Mapping[str, JsonValue],
+        delivery: Delivery | None = None,
+        *,
+        steps: Sequence[str] = (PREPARE,),
+        request_hash: str | None = None,
+        subscriber: Subscriber | None = None,
+        reuse: bool = True,
+        most_waiting: int | None = None,
+    ) -> tuple[Job, bool]:
+        with self._database.writing() as connection:
+            return store_jobs.create(
+                connection,
+                process_id,
+                inputs,
+                delivery or Delivery(),
+                steps=steps,
+                request_hash=request_hash,
+                subscriber=subscriber,
+                reuse=reuse,
+                most_waiting=most_waiting,
             )
-        return self.get(job_id)
 
+    @override
     def get(self, job_id: str) -> Job:
-        """Return a job, or raise NoSuchJobError."""
-        with self._engine.connect() as connection:
-            row = connection.execute(select(*_KNOWN).where(_JOBS.c.id == job_id)).one_or_none()
-        if row is None:
-            raise NoSuchJobError(job_id)
-        return _job(row)
+        with self._database.reading() as connection:
+            return store_jobs.get(connection, job_id)
 
+    @override
     def find(self, wanted: JobFilter) -> tuple[tuple[Job, ...], int]:
-        """Return the jobs of a filter, newest first, and how many there are in all."""
-        page = (
-            _restrict(select(*_KNOWN), wanted)
-            .order_by(_JOBS.c.sequence.desc())
-            .limit(wanted.limit)
-            .offset(wanted.offset)
-        )
-        with self._engine.connect() as connection:
-            rows = connection.execute(page).all()
-            total = connection.execute(_restrict(select(func.count(_JOBS.c.id)), wanted)).scalar()
-        return tuple(_job(row) for row in rows), int(total or 0)
+        with self._database.reading() as connection:
+            return store_jobs.find(connection, wanted)
 
-    def results(self, job_id: str) -> Mapping[str, JsonValue] | None:
-        """Return what a successful job left, or None."""
-        with self._engine.connect() as connection:
-            found = connection.execute(select(_JOBS.c.results).where(_JOBS.c.id == job_id)).scalar()
-        return None if found is None else dict(found)
-
+    @override
     def waiting(self) -> int:
-        """Count the jobs in line."""
-        _, total = self.find(JobFilter(statuses=(JobStatus.ACCEPTED,), limit=0))
-        return total
+        with self._database.reading() as connection:
+            return store_jobs.waiting(connection)
 
-    def claim(self) -> Job | None:
-        """Start the job that waits longest, or return None."""
-        oldest = (
-            select(_JOBS.c.id)
-            .where(_JOBS.c.status == JobStatus.ACCEPTED)
-            .order_by(_JOBS.c.sequence)
-            .limit(1)
-            .scalar_subquery()
-        )
-        now = _now()
-        start = (
-            update(_JOBS)
-            .where(_JOBS.c.id == oldest, _JOBS.c.status == JobStatus.ACCEPTED)
-            .values(
-                status=JobStatus.RUNNING,
-                attempt=_JOBS.c.attempt + 1,
-                message="starting",
-                started=now,
-                updated=now,
-            )
-            .returning(*_KNOWN)
-        )
-        with self._engine.begin() as connection:
-            row = connection.execute(start).one_or_none()
-        return None if row is None else _job(row)
+    @override
+    def results(self, job_id: str) -> Mapping[str, JsonValue] | None:
+        with self._database.reading() as connection:
+            return store_jobs.results(connection, job_id)
 
-    def report(self, job_id: str, attempt: int, progress: int, message: str) -> bool:
-        """Note the progress of a running attempt; False where it is no longer the one."""
-        # Progress never falls and is 100 only when the job has succeeded.
-        return self._change(
-            _attempt(job_id, attempt),
-            progress=func.max(_JOBS.c.progress, min(progress, 99)),
-            message=message,
-        )
+    @override
+    def outputs(self, job_id: str) -> tuple[OutputRecord, ...]:
+        with self._database.reading() as connection:
+            return store_jobs.outputs(connection, job_id)
 
-    def succeed(self, job_id: str, attempt: int, results: Mapping[str, JsonValue]) -> bool:
-        """End a running attempt well; False where it is no longer the one."""
-        return self._change(
-            _attempt(job_id, attempt),
-            status=JobStatus.SUCCESSFUL,
-            progress=100,
-            message="done",
-            finished=_now(),
-            results=dict(results),
-        )
-
-    def fail(self, job_id: str, attempt: int, message: str, *, by_client: bool = False) -> bool:
-        """End a running attempt badly; False where it is no longer the one."""
-        return self._change(
-            _attempt(job_id, attempt),
-            status=JobStatus.FAILED,
-            message=message,
-            by_client=by_client,
-            finished=_now(),
-        )
-
+    @override
     def dismiss(self, job_id: str) -> bool:
-        """Dismiss a job and drop its results; False where it was dismissed before."""
-        return self._change(
-            (_JOBS.c.id == job_id, _JOBS.c.status != JobStatus.DISMISSED),
-            status=JobStatus.DISMISSED,
-            message="dismissed by request",
-            finished=func.coalesce(_JOBS.c.finished, _now()),
-            results=null(),
-        )
+        with self._database.writing() as connection:
+            return store_endings.dismiss(connection, job_id)
 
+    @override
     def delete(self, job_id: str) -> bool:
-        """Forget a job that has ended; False where there is none."""
-        ended = delete_rows(_JOBS).where(_JOBS.c.id == job_id, _JOBS.c.status.not_in(_ACTIVE))
-        with self._engine.begin() as connection:
-            return connection.execute(ended).rowcount == 1
+        with self._database.writing() as connection:
+            return store_jobs.forget(connection, job_id)
 
-    def fail_lost(self, message: str) -> tuple[str, ...]:
-        """Fail every job that is said to run; for the start of a service that runs none."""
-        lost, _ = self.find(JobFilter(statuses=(JobStatus.RUNNING,), limit=-1))
-        return tuple(job.id for job in lost if self.fail(job.id, job.attempt, message))
+    @override
+    def ready(self, limit: int) -> tuple[Step, ...]:
+        with self._database.reading() as connection:
+            return store_steps.ready(connection, limit)
 
-    def _change(self, where: Sequence[ColumnElement[bool]], **values: object) -> bool:
-        change = update(_JOBS).where(*where).values(updated=_now(), **values)
-        with self._engine.begin() as connection:
-            return connection.execute(change).rowcount == 1
+    @override
+    def expire(
+        self,
+        now: datetime | None = None,
+        *,
+        most_attempts: int = MOST_ATTEMPTS,
+        pause: float = 0,
+    ) -> tuple[Step, ...]:
+        with self._database.reading() as connection:
+            late = store_endings.expired(connection, now)
+        found = (self._lose(lost, now, most_attempts, pause) for lost in late)
+        return tuple(step for step in found if step is not None)
 
+    def _lose(
+        self, lost: Claim, now: datetime | None, most_attempts: int, pause: float
+    ) -> Step | None:
+        with self._database.writing() as connection:
+            return store_endings.lose(
+                connection, lost, now, most_attempts=most_attempts, pause=pause
+            )
 
-def _prepare_connection(connection: DBAPIConnection, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.close()
+    @override
+    def lead(self, name: str, holder: str, seconds: float) -> bool:
+        with self._database.writing() as connection:
+            return store_leaders.lead(connection, name, holder, seconds)
 
+    @override
+    def resign(self, name: str, holder: str) -> None:
+        with self._database.writing() as connection:
+            store_leaders.resign(connection, name, holder)
 
-def _attempt(job_id: str, attempt: int) -> tuple[ColumnElement[bool], ...]:
-    return (
-        _JOBS.c.id == job_id,
-        _JOBS.c.attempt == attempt,
-        _JOBS.c.status == JobStatus.RUNNING,
-    )
+    @override
+    def claim(self, job_id: str, step: str, *, holder: str, lease: float) -> Step | None:
+        with self._database.writing() as connection:
+            return store_steps.claim(connection, job_id, step, holder, lease)
 
+    @override
+    def renew(self, job_id: str, step: str, attempt: int, *, lease: float) -> Standing:
+        with self._database.writing() as connection:
+            return store_steps.renew(connection, Claim(job_id, step, attempt), lease)
 
-def _restrict[S: Select[*tuple[Any, ...]]](query: S, wanted: JobFilter) -> S:
-    if wanted.statuses:
-        query = query.where(_JOBS.c.status.in_(wanted.statuses))
-    if wanted.process_ids:
-        query = query.where(_JOBS.c.process_id.in_(wanted.process_ids))
-    if wanted.created_from is not None:
-        query = query.where(_JOBS.c.created >= _text(wanted.created_from))
-    if wanted.created_before is not None:
-        query = query.where(_JOBS.c.created < _text(wanted.created_before))
-    if wanted.least_seconds is not None:
-        query = query.where(_seconds() >= wanted.least_seconds)
-    if wanted.most_seconds is not None:
-        query = query.where(_seconds() <= wanted.most_seconds)
-    return query
+    @override
+    def standing(self, job_id: str, step: str, attempt: int) -> Standing:
+        with self._database.reading() as connection:
+            return store_steps.standing(connection, Claim(job_id, step, attempt))
 
+    @override
+    def report(self, job_id: str, step: str, attempt: int, fraction: float, message: str) -> bool:
+        with self._database.writing() as connection:
+            return store_steps.report(connection, Claim(job_id, step, attempt), fraction, message)
 
-def _seconds() -> ColumnElement[float]:
-    """Return how long a job has run: nothing for one that was never started."""
-    end = func.coalesce(_JOBS.c.finished, _now())
-    return 86400 * (func.julianday(end) - func.julianday(_JOBS.c.started))
+    @override
+    def publishing(self, job_id: str, step: str, attempt: int) -> bool:
+        with self._database.writing() as connection:
+            return store_steps.publishing(connection, Claim(job_id, step, attempt))
 
+    @override
+    def done(
+        self,
+        job_id: str,
+        step: str,
+        attempt: int,
+        result: JsonValue,
+        then: Sequence[tuple[str, int]] = (),
+    ) -> bool:
+        with self._database.writing() as connection:
+            return store_endings.done(connection, Claim(job_id, step, attempt), result, then)
 
-def _job(row: Row[tuple[object, ...]]) -> Job:
-    values = dict(row._mapping)  # noqa: SLF001  (SQLAlchemy's public name for it)
-    times = {
-        name: None if values[name] is None else datetime.fromisoformat(values[name])
-        for name in ("created", "started", "finished", "updated")
-    }
-    status = JobStatus(values["status"])
-    delivery = _delivery(values.pop("outputs"))
-    unknown = {"subscriber": None, "request_hash": None, "force": False, "steps": 1, "steps_done": 0}
-    return Job(**(values | times | {"status": status, "delivery": delivery} | unknown))
+    @override
+    def succeed(
+        self,
+        job_id: str,
+        step: str,
+        attempt: int,
+        outputs: Mapping[str, JsonValue],
+        *,
+        result: JsonValue = None,
+        media_types: Mapping[str, str] | None = None,
+    ) -> bool:
+        kinds = media_types or {}
+        with self._database.writing() as connection:
+            return store_endings.succeed(
+                connection, Claim(job_id, step, attempt), outputs, result, kinds
+            )
 
+    @override
+    def fail_step(
+        self,
+        job_id: str,
+        step: str,
+        attempt: int,
+        message: str,
+        *,
+        by_client: bool = False,
+        retry: bool = False,
+        most_attempts: int = MOST_ATTEMPTS,
+        pause: float = 0,
+    ) -> bool:
+        with self._database.writing() as connection:
+            return store_endings.fail_step(
+                connection,
+                Claim(job_id, step, attempt),
+                message,
+                by_client=by_client,
+                retry=retry,
+                most_attempts=most_attempts,
+                pause=pause,
+            )
 
-def _delivery(kept: Any) -> Delivery:
-    """Read how results are wanted, also as the first version wrote it."""
-    if isinstance(kept, list):
-        return Delivery(outputs=dict.fromkeys(kept, "value"))
-    return Delivery(response=kept["response"], outputs=kept["outputs"])
+    @override
+    def steps(self, job_id: str) -> tuple[Step, ...]:
+        with self._database.reading() as connection:
+            return store_steps.steps(connection, job_id)
 
+    @override
+    def attempts(self, job_id: str) -> tuple[Attempt, ...]:
+        with self._database.reading() as connection:
+            return store_steps.attempts(connection, job_id)
 
-def _now() -> str:
-    return _text(datetime.now(UTC))
+    @override
+    def step_results(self, job_id: str) -> Mapping[str, JsonValue]:
+        with self._database.reading() as connection:
+            return store_steps.step_results(connection, job_id)
 
+    @override
+    def log(self, job_id: str, step: str, attempt: int, lines: Sequence[LogEntry]) -> None:
+        with self._database.writing() as connection:
+            store_logs.log(connection, job_id, step, attempt, lines)
 
-def _text(time: datetime) -> str:
-    """Write a time so that the order of texts is the order of times."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds")
+    @override
+    def log_lines(self, job_id: str, after: int = 0, limit: int = 1000) -> tuple[LogLine, ...]:
+        with self._database.reading() as connection:
+            return store_logs.log_lines(connection, job_id, after, limit)
+
+    @override
+    def due_callbacks(self, now: datetime | None = None, limit: int = 100) -> tuple[Callback, ...]:
+        with self._database.reading() as connection:
+            return store_outbox.due_callbacks(connection, now, limit)
+
+    @override
+    def callback_delivered(self, callback_id: int) -> None:
+        with self._database.writing() as connection:
+            store_outbox.callback_delivered(connection, callback_id)
+
+    @override
+    def callback_failed(self, callback_id: int, error: str, next_at: datetime | None) -> None:
+        with self._database.writing() as connection:
+            store_outbox.callback_failed(connection, callback_id, error, next_at)

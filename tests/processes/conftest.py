@@ -17,20 +17,26 @@ from jsonschema import Draft7Validator, FormatChecker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
+from engine.errors import InputError, VadoseError
 from engine.testing import shared_path
 from processes.application import create_application
+from processes.definitions import find_process
+from processes.errors import DismissedError
 from processes.jobs.model import JobFilter, JobStatus
-from processes.jobs.store import SqlJobStore
+from processes.jobs.store import SqlJobStore, open_store
+from processes.program import JobContext
 from processes.serving import listen
 from processes.settings import Settings
-from processes.worker import execute as run_attempt
+from processes.validation import read_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from processes.jobs.runner import Runner
+    from processes.jobs.dispatcher import Runner
+    from processes.jobs.model import Step
+    from processes.program import StepOutcome
 
 
 class IdleRunner:
@@ -51,7 +57,7 @@ class IdleRunner:
 
 
 class ThreadRunner:
-    """A runner that does each job in a thread of this process: quick, for light processes."""
+    """A runner that does each step in a thread of this process: quick, for light processes."""
 
     def __init__(self, store: SqlJobStore, settings: Settings) -> None:
         self._store, self._settings = store, settings
@@ -61,12 +67,14 @@ class ThreadRunner:
         """Do nothing."""
 
     def wake(self) -> None:
-        """Take the jobs that wait."""
-        while (job := self._store.claim()) is not None:
-            arguments = (self._store, self._settings, job.id, job.attempt)
-            thread = threading.Thread(target=run_attempt, args=arguments)
-            thread.start()
-            self._threads.append(thread)
+        """Take the steps that wait."""
+        for waiting in self._store.ready(100):
+            claim = (waiting.job_id, waiting.name)
+            step = self._store.claim(*claim, holder="thread", lease=60)
+            if step is not None:
+                thread = threading.Thread(target=self._work, args=(step,))
+                thread.start()
+                self._threads.append(thread)
 
     def stop(self) -> None:
         """End the jobs that run."""
@@ -75,6 +83,38 @@ class ThreadRunner:
             self._store.dismiss(job.id)
         for thread in self._threads:
             thread.join()
+
+    def _work(self, step: Step) -> None:
+        key = (step.job_id, step.name, step.attempt)
+        try:
+            outcome = self._outcome(step)
+        except DismissedError:
+            return
+        except VadoseError as error:
+            self._store.fail_step(*key, str(error), by_client=isinstance(error, InputError))
+            return
+        if outcome.outputs is not None:
+            self._store.succeed(*key, outcome.outputs)
+        elif self._store.done(*key, outcome.result, outcome.then):
+            self.wake()
+
+    def _outcome(self, step: Step) -> StepOutcome:
+        job = self._store.get(step.job_id)
+        process = find_process(job.process_id)
+        context = JobContext(
+            process_id=process.id,
+            inputs=read_inputs(process.inputs, dict(job.inputs)),
+            settings=self._settings,
+            run_id=job.id,
+            results=self._store.step_results(job.id),
+            force=job.force,
+        )
+
+        def progress(fraction: float, message: str) -> None:
+            if not self._store.report(job.id, step.name, step.attempt, fraction, message):
+                raise DismissedError(job.id)
+
+        return process.load().step(step.name, context, progress)
 
 
 @contextmanager
@@ -150,7 +190,7 @@ def impatient_client(tmp_path: Path) -> Iterator[httpx.Client]:
 def working(settings: Settings) -> Iterator[httpx.Client]:
     """Serve in a thread, and work in threads."""
     with (
-        closing(SqlJobStore.open(settings.job_database)) as store,
+        closing(open_store(settings.job_database)) as store,
         serving(settings, ThreadRunner(store, settings)) as found,
     ):
         yield found
@@ -185,7 +225,7 @@ def _is_base64(value: object) -> bool:
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlJobStore]:
     """Give an empty store of jobs."""
-    opened = SqlJobStore.open(tmp_path / "jobs.sqlite")
+    opened = open_store(tmp_path / "jobs.sqlite")
     yield opened
     opened.close()
 

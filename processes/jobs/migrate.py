@@ -1,0 +1,56 @@
+"""Bring a job database to the tables of this program, whoever else opens it at the time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import column, inspect, select, table
+
+from engine.errors import InputError
+from processes.jobs.schema import VERSION
+from processes.jobs.store_database import take_turns
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from processes.jobs.store_database import Database
+
+SCRIPTS = Path(__file__).with_name("migrations")
+"""Folder of the migrations."""
+
+_VERSIONS = table("alembic_version", column("version_num"))
+
+
+def migrate(database: Database) -> None:
+    """Make or renew the tables of a database; quick where there is nothing to do."""
+    with database.reading() as connection:
+        if _version(connection) == VERSION:
+            return
+    with database.writing() as connection:
+        take_turns(connection, "migrate")
+        if _version(connection) != VERSION:
+            _upgrade(connection)
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(_VERSIONS.name):
+        return None
+    found: str | None = connection.execute(select(_VERSIONS.c.version_num)).scalar()
+    return found
+
+
+def _upgrade(connection: Connection) -> None:
+    # Loaded where it is needed: most who open a store find it as it should be.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util.exc import CommandError  # noqa: PLC0415
+
+    configuration = Config(attributes={"connection": connection})
+    configuration.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    try:
+        command.upgrade(configuration, "head")
+    except CommandError:
+        found = _version(connection)
+        allowed = f"a database of version {VERSION} or earlier, or the program that wrote it"
+        raise InputError("VADOSE_JOBS_DATABASE", f"version {found}", allowed) from None

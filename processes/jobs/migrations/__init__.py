@@ -1,0 +1,1 @@
+"""How the job database came to be what ``schema.py`` says; Alembic runs it."""
