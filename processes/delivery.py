@@ -88,13 +88,18 @@ def deliver(job: Job, outputs: Mapping[str, JsonValue], base: str) -> Response:
     base
         Address of the service, without a slash at its end.
     """
-    parts = _parts(job, outputs, base)
     if job.delivery.response == "document":
-        return JSONResponse({part.name: part.member() for part in parts})
+        return JSONResponse(deliver_document(job, outputs, base))
+    parts = _parts(job, outputs, base)
     if all(part.by_reference for part in parts):
         return _links(parts)
     wanted = job.delivery.outputs or find_process(job.process_id).outputs
     return _raw(parts[0]) if len(wanted) == 1 else _multipart(parts)
+
+
+def deliver_document(job: Job, outputs: Mapping[str, JsonValue], base: str) -> dict[str, JsonValue]:
+    """Return the outputs that a request asked for as a results document; see :func:`deliver`."""
+    return {part.name: part.member() for part in _parts(job, outputs, base)}
 
 
 def deliver_one(job: Job, outputs: Mapping[str, JsonValue], base: str, name: str) -> Response:

@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, cast
 
 from processes.errors import (
     InvalidRequestError,
+    RefusedAddressError,
     RequestTooLargeError,
+    UnreachableError,
     UnsupportedMediaTypeError,
 )
-from processes.jobs.model import Delivery, Response, Transmission
-from processes.validation import read_inputs, shown
+from processes.jobs.model import Delivery, Response, Subscriber, Transmission
+from processes.strict_json import read_json
+from processes.validation import find_references, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic import JsonValue
+    from pydantic import BaseModel, JsonValue
     from starlette.requests import Request
 
     from processes.definitions import Output, Process
+    from processes.outgoing import Guard
 
-DEEPEST = 64
-"""Deepest nesting of a body; a multipolygon needs seven."""
-MOST_DIGITS = 300
-"""Most digits of a whole number."""
-
-_MEMBERS = ("inputs", "outputs", "response")
+_MEMBERS = ("inputs", "outputs", "response", "subscriber")
 _OF_OUTPUT = ("transmissionMode", "format")
 _RESPONSES = ("document", "raw")
 _TRANSMISSIONS = ("value", "reference")
+_SUCCESS, _MISSPELT = "successUri", "successUrl"
+"""The standard's schema demands the second where it describes the first; either is taken."""
+_SUBSCRIBER = {_SUCCESS: "success", "inProgressUri": "in_progress", "failedUri": "failed"}
+"""Members of a subscriber, and what they are in the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecuteRequest:
-    """What a client asks of a process, valid."""
+    """What a client asks of a process; its inputs are still to be validated."""
 
     inputs: Mapping[str, JsonValue]
     """Inputs as they were sent."""
+    references: Mapping[str, Mapping[str, JsonValue]]
+    """Those of them that are links in the place of values."""
     delivery: Delivery
     """How the results are wanted."""
+    subscriber: Subscriber | None
+    """Who wants to be told of the job."""
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -74,87 +81,79 @@ def read_request(process: Process, body: bytes) -> ExecuteRequest:
     InvalidRequestError
         Where something around the inputs is wrong.
     InvalidInputsError
-        Where inputs break the process's description.
+        Where the inputs are not even an object of values.
     """
     document = read_json(body)
     if not isinstance(document, dict):
         raise InvalidRequestError('the body is no JSON object; allowed: {"inputs": {…}}')
-    if "subscriber" in document:
-        raise InvalidRequestError("subscriber: callbacks are not offered; allowed: to leave it out")
     _refuse_unknown("", document, _MEMBERS)
     response = document.get("response", "raw")
     if response not in _RESPONSES:
         raise InvalidRequestError(f"response: {shown(response)}; allowed: {_listed(_RESPONSES)}")
     outputs = _outputs(process, document.get("outputs", {}))
+    subscriber = _subscriber(document["subscriber"]) if "subscriber" in document else None
     inputs = document.get("inputs", {})
-    read_inputs(process.inputs, inputs)
+    references = find_references(process.inputs, inputs)
     return ExecuteRequest(
         inputs=cast("dict[str, JsonValue]", inputs),
+        references=references,
         delivery=Delivery(response=cast("Response", response), outputs=outputs),
+        subscriber=subscriber,
     )
 
 
-def read_json(body: bytes) -> JsonValue:
-    """Read JSON that can be answered again: no infinite number, not too deep, real text."""
-    try:
-        document: JsonValue = json.loads(
-            body, parse_constant=_refuse_constant, parse_int=_read_integer
-        )
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise InvalidRequestError(
-            f"the body is no JSON ({where}); allowed: a JSON object"
-        ) from None
-    except UnicodeDecodeError:
-        raise InvalidRequestError("the body is no UTF-8 text; allowed: a JSON object") from None
-    except RecursionError:
-        raise _too_deep() from None
-    _check(document)
-    return document
+async def check_subscriber(subscriber: Subscriber, guard: Guard) -> None:
+    """Refuse a subscriber whose addresses the service would not go to.
+
+    A host that nobody can look up at present may be there when the job has ended.
+
+    Raises
+    ------
+    InvalidRequestError
+        Names the member, what was wrong and what is allowed.
+    """
+    for member, name in _SUBSCRIBER.items():
+        address: str | None = getattr(subscriber, name)
+        try:
+            if address is not None:
+                await guard.check(address)
+        except RefusedAddressError as error:
+            raise InvalidRequestError(f"subscriber.{member}: {error}") from None
+        except UnreachableError:
+            continue
 
 
-def _refuse_constant(constant: str) -> None:
-    raise InvalidRequestError(f"the body is no JSON, which has no {constant}; allowed: numbers")
+def request_hash(
+    process: Process, inputs: BaseModel, delivery: Delivery, subscriber: Subscriber | None
+) -> str:
+    """Return what requests have in common that one job can answer.
+
+    It covers all that a client could tell the difference of: the process and its version, the
+    inputs as they are meant (their order, and defaults written out, make none), the form of the
+    results, and who is told.
+    """
+    told = None if subscriber is None else asdict(subscriber)
+    meant = inputs.model_dump(mode="json")
+    document = [process.id, process.version, meant, asdict(delivery), told]
+    text = json.dumps(document, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _read_integer(text: str) -> int:
-    # int() of a very long text is slow, and Python refuses it.
-    if len(text) > MOST_DIGITS:
-        raise InvalidRequestError(
-            f"a number of {len(text)} digits; allowed: at most {MOST_DIGITS} digits"
-        )
-    return int(text)
-
-
-def _check(document: JsonValue) -> None:
-    """Walk a document without recursion and refuse what could not be written again."""
-    waiting: list[tuple[JsonValue, int]] = [(document, 1)]
-    while waiting:
-        value, depth = waiting.pop()
-        if depth > DEEPEST:
-            raise _too_deep()
-        if isinstance(value, dict):
-            waiting += [(name, depth) for name in value]
-            waiting += [(member, depth + 1) for member in value.values()]
-        elif isinstance(value, list):
-            waiting += [(member, depth + 1) for member in value]
-        elif isinstance(value, str):
-            _check_text(value)
-        elif isinstance(value, float) and not math.isfinite(value):
-            raise InvalidRequestError("a number is too large; allowed: up to 1.7e308")
-
-
-def _check_text(value: str) -> None:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InvalidRequestError(
-            "a text has half of a surrogate pair; allowed: whole characters"
-        ) from None
-
-
-def _too_deep() -> InvalidRequestError:
-    return InvalidRequestError(f"the body is nested too deeply; allowed: {DEEPEST} levels")
+def _subscriber(value: JsonValue) -> Subscriber:
+    """Read who wants to be told, and where; where that is, is checked later."""
+    if not isinstance(value, dict):
+        allowed = f"an object with {_listed(tuple(_SUBSCRIBER))}"
+        raise InvalidRequestError(f"subscriber: {shown(value)}; allowed: {allowed}")
+    _refuse_unknown("subscriber.", value, (*_SUBSCRIBER, _MISSPELT))
+    for member, address in value.items():
+        if not isinstance(address, str):
+            raise InvalidRequestError(f"subscriber.{member}: {shown(address)}; allowed: an address")
+    given = cast("dict[str, str]", value)
+    success = given.get(_SUCCESS, given.get(_MISSPELT))
+    if success is None:
+        raise InvalidRequestError(f"subscriber.{_SUCCESS}: it is required; allowed: an address")
+    told = {name: given[member] for member, name in _SUBSCRIBER.items() if member in given}
+    return Subscriber(**told | {"success": success})
 
 
 def _outputs(process: Process, asked: JsonValue) -> dict[str, Transmission]:

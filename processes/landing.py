@@ -17,6 +17,7 @@ from processes.openapi import OPENAPI_TYPE, openapi_document
 from processes.pages.assets import FOLDER as ASSETS
 from processes.pages.rendering import TEMPLATES
 from processes.problems import answer_error
+from processes.service import public_address
 from processes.status import REL, link
 
 if TYPE_CHECKING:
@@ -34,11 +35,6 @@ CONFORMANCE = [
     for name in ("core", "ogc-process-description", "json", "html", "oas30", "job-list", "dismiss")
 ]
 """Classes of OGC API - Processes 1.0 that the service obeys; callbacks are not among them."""
-
-
-def public_address(settings: Settings) -> str:
-    """Return the address that clients use, without a slash at its end."""
-    return str(settings.url or f"http://{settings.host}:{settings.port}").rstrip("/")
 
 
 def load_pygeoapi(settings: Settings) -> Starlette:
@@ -138,7 +134,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
     server["url"] = public_address(settings)
     server["bind"] = {"host": settings.host, "port": settings.port}
     server["manager"] |= {
-        "connection": str(settings.job_database.absolute()),
+        # Never the address of a database, whose password would lie in this file.
+        "connection": str((settings.data / "jobs.sqlite").absolute()),
         "output_dir": str(settings.work_folder.absolute()),
     }
     server["templates"] = {

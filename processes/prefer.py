@@ -1,4 +1,4 @@
-"""The request header ``Prefer`` (RFC 7240): which preferences a client has."""
+"""What a client prefers: the headers ``Prefer`` (RFC 7240) and ``Cache-Control`` (RFC 9111)."""
 
 from __future__ import annotations
 
@@ -55,6 +55,15 @@ def read_preferences(headers: Iterable[str]) -> Preferences:
         respond_async="respond-async" in said,
         wait=int(wait[:_MOST_DIGITS]) if wait.isascii() and wait.isdigit() else None,
     )
+
+
+def wants_anew(headers: Iterable[str]) -> bool:
+    """Whether ``Cache-Control`` headers of a request say ``no-cache``: nothing kept will do.
+
+    >>> wants_anew(["max-age=0, No-Cache"]), wants_anew(['private="no-cache"', "max-age=9"])
+    (True, False)
+    """
+    return any(name == "no-cache" for name, _ in _preferences(headers))
 
 
 def _preferences(headers: Iterable[str]) -> Iterator[tuple[str, str]]:

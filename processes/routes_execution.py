@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
@@ -11,19 +12,23 @@ from starlette.responses import JSONResponse
 
 from processes.definitions import find_process
 from processes.delivery import deliver, only_values
-from processes.errors import NoResultsError, QueueFullError
-from processes.execute_request import read_body, read_request
+from processes.errors import NoResultsError
+from processes.execute_request import check_subscriber, read_body, read_request, request_hash
 from processes.job_query import refuse_unknown
 from processes.jobs.model import JobStatus
-from processes.prefer import Preferences, read_preferences
+from processes.outgoing import Outgoing
+from processes.prefer import Preferences, read_preferences, wants_anew
+from processes.references import fetch_references
 from processes.service import Service
 from processes.status import status_info
+from processes.validation import read_inputs
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
     from processes.definitions import Process
+    from processes.execute_request import ExecuteRequest
     from processes.jobs.model import Job
 
 SHORTEST_LOOK, LONGEST_LOOK = 0.01, 0.25
@@ -42,8 +47,10 @@ async def execute(request: Request) -> Response:
     process = find_process(request.path_params["process_id"])
     preferences = read_preferences(request.headers.getlist("prefer"))
     body = await read_body(request, service.settings.body_limit)
-    job = await run_in_threadpool(_accept, service, process, body)
+    asked = await _fetched(process, await run_in_threadpool(read_request, process, body), service)
     seconds = _patience(process, preferences, service.settings.sync_limit)
+    anew = wants_anew(request.headers.getlist("cache-control"))
+    job = await run_in_threadpool(_accept, service, process, asked, alone=seconds > 0, anew=anew)
     if seconds > 0:
         job = await _wait(request, service, job, seconds)
     base = service.base(request)
@@ -52,11 +59,38 @@ async def execute(request: Request) -> Response:
     return await run_in_threadpool(_finished, service, job, base, preferences)
 
 
-def _accept(service: Service, process: Process, body: bytes) -> Job:
-    asked = read_request(process, body)
-    if service.store.waiting() >= service.settings.jobs_waiting:
-        raise QueueFullError(service.settings.jobs_waiting)
-    job = service.store.create(process.id, asked.inputs, asked.delivery)
+async def _fetched(process: Process, asked: ExecuteRequest, service: Service) -> ExecuteRequest:
+    """Return a request whose links are values, and whose subscriber may be told."""
+    outgoing = Outgoing.of(service.settings)
+    if asked.subscriber is not None:
+        await check_subscriber(asked.subscriber, outgoing.guard)
+    if not asked.references:
+        return asked
+    limit = service.settings.body_limit
+    values = await fetch_references(process.inputs, asked.references, outgoing, limit)
+    return replace(asked, inputs={**asked.inputs, **values}, references={})
+
+
+def _accept(
+    service: Service, process: Process, asked: ExecuteRequest, *, alone: bool, anew: bool
+) -> Job:
+    """Find or make the job of a request.
+
+    A job that its client waits for is nobody else's: it goes when the client goes.
+    """
+    inputs = read_inputs(process.inputs, asked.inputs)
+    process.check(inputs, service.settings)
+    same = None if alone else request_hash(process, inputs, asked.delivery, asked.subscriber)
+    job, _ = service.store.create(
+        process.id,
+        asked.inputs,
+        asked.delivery,
+        steps=process.first,
+        request_hash=same,
+        subscriber=asked.subscriber,
+        reuse=not anew,
+        most_waiting=service.settings.jobs_waiting,
+    )
     service.runner.wake()
     return job
 
@@ -71,13 +105,16 @@ def _patience(process: Process, preferences: Preferences, limit: float) -> float
 
 
 async def _wait(request: Request, service: Service, job: Job, seconds: float) -> Job:
-    """Look at a job until it has ended, the time is over, or the client has gone."""
+    """Look at a job until it has ended, the time is over, or the client has gone.
+
+    Who is called back may go.
+    """
     deadline = time.monotonic() + seconds
     pause = SHORTEST_LOOK
     while not job.status.terminal and (left := deadline - time.monotonic()) > 0:
         await asyncio.sleep(min(pause, left))
         pause = min(2 * pause, LONGEST_LOOK)
-        if await request.is_disconnected():
+        if job.subscriber is None and await request.is_disconnected():
             await run_in_threadpool(service.store.dismiss, job.id)
             service.runner.wake()
         job = await run_in_threadpool(service.store.get, job.id)

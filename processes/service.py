@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self, cast
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from processes.jobs.runner import Runner
+    from processes.jobs.dispatcher import Runner
     from processes.jobs.store import SqlJobStore
     from processes.settings import Settings
 
@@ -32,3 +32,8 @@ class Service:
     def base(self, request: Request) -> str:
         """Return the service's address, without a slash at its end."""
         return str(self.settings.url or request.base_url).rstrip("/")
+
+
+def public_address(settings: Settings) -> str:
+    """Return the address that clients use, without a slash at its end, as far as settings tell."""
+    return str(settings.url or f"http://{settings.host}:{settings.port}").rstrip("/")

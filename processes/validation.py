@@ -8,7 +8,7 @@ itself be an object with a member ``value``.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
+JSON_TYPE = "application/json"
 _QUALIFIERS: Mapping[str, tuple[type, str]] = {
     "mediaType": (str, "a text"),
     "encoding": (str, "a text"),
@@ -51,13 +52,11 @@ def read_inputs[M: BaseModel](model: type[M], values: object) -> M:
     InvalidInputsError
         Names every input at fault, what was wrong and what is allowed.
     """
-    if not isinstance(values, dict):
-        raise InvalidInputsError([InputError("inputs", shown(values), "a JSON object")])
-    _refuse_null(values)
+    values = _checked(values)
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        at_fault = {str(details["loc"][0]) for details in error.errors() if details["loc"]}
+        at_fault = _at_fault(error)
         plain = {
             name: _plain(model, name, value) if name in at_fault else value
             for name, value in values.items()
@@ -71,6 +70,23 @@ def read_inputs[M: BaseModel](model: type[M], values: object) -> M:
         raise InvalidInputsError(_problems(model, error)) from None
 
 
+def find_references(model: type[BaseModel], values: object) -> dict[str, Mapping[str, JsonValue]]:
+    """Return the inputs in whose place a link stands: those that are not valid as they are.
+
+    Raises
+    ------
+    InvalidInputsError
+        Where the inputs are no object, or one is null.
+    """
+    values = _checked(values)
+    try:
+        model.model_validate(values)
+    except ValidationError as error:
+        at_fault = _at_fault(error) & set(model.model_fields)
+        return {n: value for n, value in values.items() if n in at_fault and _is_link(value)}
+    return {}
+
+
 def shown(value: object) -> str:
     """Return the beginning of a value for messages: a text in quotes, the rest as JSON.
 
@@ -80,6 +96,46 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         return f"'{value:.60}'"
     return f"{json.dumps(value, ensure_ascii=False, default=str):.60}"
+
+
+def check_format(
+    model: type[BaseModel], name: str, value: Mapping[str, JsonValue], member: str
+) -> None:
+    """Refuse a qualified value or a link that says another format than the input's.
+
+    Parameters
+    ----------
+    model, name
+        The input.
+    value
+        What stands in the place of its value.
+    member
+        Where that tells its media type, unless in its member ``format``.
+    """
+    inner = value.get("format")
+    given = inner.get("mediaType") if isinstance(inner, dict) else value.get(member)
+    expected = media_type_of(model, name)
+    if given is None or expected is None or given == expected:
+        return
+    if given == JSON_TYPE and expected.endswith("+json"):
+        return
+    at = f"{name}.format.mediaType" if isinstance(inner, dict) else f"{name}.{member}"
+    raise InvalidInputsError([InputError(at, shown(given), expected)])
+
+
+def _checked(values: object) -> dict[str, JsonValue]:
+    if not isinstance(values, dict):
+        raise InvalidInputsError([InputError("inputs", shown(values), "a JSON object")])
+    _refuse_null(values)
+    return values
+
+
+def _at_fault(error: ValidationError) -> set[str]:
+    return {str(details["loc"][0]) for details in error.errors() if details["loc"]}
+
+
+def _is_link(value: object) -> TypeGuard[Mapping[str, JsonValue]]:
+    return isinstance(value, dict) and "href" in value and set(value) <= _LINK
 
 
 def _refuse_null(values: Mapping[str, JsonValue]) -> None:
@@ -94,16 +150,13 @@ def _plain(model: type[BaseModel], name: str, value: JsonValue) -> JsonValue:
     """Return what a qualified value qualifies, and other values as they are."""
     if not isinstance(value, dict) or name not in model.model_fields:
         return value
-    if "href" in value and set(value) <= _LINK:
+    if _is_link(value):
         allowed = "the value itself, in the request"
         raise InvalidInputsError([InputError(name, "it is given by reference", allowed)])
     if "value" not in value or not set(value) <= {"value", *_QUALIFIERS}:
         return value
     _check_qualifiers(name, value)
-    given = _format(value).get("mediaType")
-    expected = media_type_of(model, name)
-    if given is not None and expected is not None and given != expected:
-        raise InvalidInputsError([InputError(f"{name}.mediaType", shown(given), expected)])
+    check_format(model, name, value, "mediaType")
     return value["value"]
 
 
@@ -115,12 +168,6 @@ def _check_qualifiers(name: str, value: Mapping[str, JsonValue]) -> None:
     ]
     if problems:
         raise InvalidInputsError(problems)
-
-
-def _format(value: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-    """Return where a qualified value tells its format: in itself, or in a member of its own."""
-    inner = value.get("format")
-    return inner if isinstance(inner, dict) else value
 
 
 def _problems(model: type[BaseModel], error: ValidationError) -> list[InputError]:
