@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
+from engine.errors import InputError
 from processes.bounds import Bounds
 from processes.description import describe_inputs
-from processes.errors import NoSuchProcessError
+from processes.errors import InvalidInputsError, NoSuchProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,11 +105,15 @@ class Process:
 
         Raises
         ------
-        InputError
+        InvalidInputsError
             Names the input and the bound.
         """
-        if self.extent_check is not None:
+        if self.extent_check is None:
+            return
+        try:
             resolve_name(self.extent_check)(inputs, settings)
+        except InputError as error:
+            raise InvalidInputsError([error]) from None
 
     def summarise(self) -> dict[str, JsonValue]:
         """Return the process summary, without links."""

@@ -68,7 +68,8 @@ def list_processes(request: Request) -> Response:
 def describe_process(request: Request) -> Response:
     """Describe one process."""
     process = find_process(request.path_params["process_id"])
-    return JSONResponse(process_description(process, Service.of(request).base(request)))
+    service = Service.of(request)
+    return JSONResponse(process_description(process, service.base(request), service.settings))
 
 
 def read_page(query: QueryParams) -> tuple[int, int]:

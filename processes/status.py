@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from processes.definitions import Process
     from processes.jobs.model import Job
+    from processes.settings import Settings
 
 REL = "http://www.opengis.net/def/rel/ogc/1.0"
 JSON_TYPE = "application/json"
@@ -84,15 +85,15 @@ def process_summary(process: Process, base: str) -> dict[str, JsonValue]:
     return process.summarise() | {"links": links}
 
 
-def process_description(process: Process, base: str) -> dict[str, JsonValue]:
-    """Return the whole description of a process."""
+def process_description(process: Process, base: str, settings: Settings) -> dict[str, JsonValue]:
+    """Return the whole description of a process, with what a request may ask for at most."""
     address = f"{base}/processes/{process.id}"
     links: list[JsonValue] = [
         link(address, "self", "This document"),
         link(f"{address}/execution", f"{REL}/execute", "Execute"),
         link(f"{base}/jobs?processID={process.id}", f"{REL}/job-list", "Jobs of this process"),
     ]
-    return process.describe() | {"links": links}
+    return process.describe(settings) | {"links": links}
 
 
 def _job_links(job: Job, base: str) -> list[JsonValue]:
