@@ -35,6 +35,12 @@ _CRS84 = (
     "http://www.opengis.net/def/crs/OGC/1.3/CRS84",
     "https://www.opengis.net/def/crs/OGC/1.3/CRS84",
 )
+_INTERVAL_SCHEMA = {
+    "type": "string",
+    "format": "month-interval",
+    "minLength": 4,
+    "example": "2020-05/2020-07",
+}
 _BBOX_SCHEMA = {
     "type": "array",
     "items": {"type": "number"},
@@ -121,7 +127,7 @@ type _Interval = Annotated[
     MonthInterval,
     BeforeValidator(_read_interval),
     PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "minLength": 4, "example": "2020-05/2020-07"}),
+    WithJsonSchema(_INTERVAL_SCHEMA),
 ]
 type _BBox = Annotated[BBox, BeforeValidator(_read_bbox), WithJsonSchema(_BBOX_SCHEMA)]
 type _Polygon = Annotated[

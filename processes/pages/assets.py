@@ -9,18 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.staticfiles import StaticFiles
-from swagger_ui_bundle import swagger_ui_path
 
 if TYPE_CHECKING:
-    import os
-
     from starlette.responses import Response
     from starlette.types import Scope
 
 FOLDER = Path(__file__).with_name("static")
 """Folder of our own assets."""
 
-_SWAGGER = ("swagger-ui.css", "swagger-ui-bundle.js")
 _VERSIONED = re.compile(r"(?P<version>[0-9a-f]{12})/(?P<path>.+)")
 _MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
@@ -36,12 +32,11 @@ def version_of_assets() -> str:
     for path in sorted(FOLDER.rglob("*")):
         if path.is_file():
             digest.update(path.name.encode() + path.read_bytes())
-    digest.update(str(swagger_ui_path).encode())
     return digest.hexdigest()[:12]
 
 
 class Assets(StaticFiles):
-    """Our own assets, and those two of Swagger UI that its page needs."""
+    """The assets, with how long they may be kept."""
 
     def __init__(self) -> None:
         super().__init__(directory=FOLDER)
@@ -58,10 +53,3 @@ class Assets(StaticFiles):
         if media_type is not None and response.status_code != 304:
             response.headers["Content-Type"] = f"{media_type}; charset=utf-8"
         return response
-
-    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """Return where an asset lies."""
-        if path in _SWAGGER:
-            asset = Path(str(swagger_ui_path)) / path
-            return str(asset), asset.stat()
-        return super().lookup_path(path)

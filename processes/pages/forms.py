@@ -24,6 +24,8 @@ type Kind = Literal[
 
 MONTHS = "month-interval"
 """Format of a text that names months, such as ``2020-05/2020-07``."""
+MOST_SHOWN = 4
+"""Choices that are shown side by side; more of them go into a list."""
 _BOX = "ogc-bbox"
 _GEOJSON = "application/geo+json"
 _SCALARS: Mapping[str, Kind] = {
@@ -63,6 +65,12 @@ class Field:
         """A value as one would type it."""
         example = self.schema.get("example", "")
         return ", ".join(map(str, example)) if isinstance(example, list) else str(example)
+
+    @property
+    def grouped(self) -> bool:
+        """Whether it has several controls, which share a name."""
+        few = self.kind == "choice" and len(self.choices) <= MOST_SHOWN
+        return few or self.kind in ("months", "box", "file")
 
     @property
     def hint(self) -> str:

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from processes.pages.assets import version_of_assets
-from processes.pages.job_view import duration
+from processes.pages.job_view import duration, summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +80,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "clock": clock,
+        "summary": summary,
         "duration": lambda job: span(duration(job)),
         "instant": instant,
         "span": span,

@@ -12,6 +12,7 @@ from processes.errors import NoResultsError, ResultsNotReadyError
 from processes.job_query import read_job_filter
 from processes.jobs.model import JobFilter, JobStatus
 from processes.landing import CONFORMANCE, service_identity
+from processes.pages.api_view import view_api
 from processes.pages.forms import form_fields
 from processes.pages.job_view import title_of, view_job, view_results
 from processes.pages.rendering import render
@@ -52,8 +53,8 @@ def conformance_page(request: Request) -> Response:
 
 
 def api_page(request: Request) -> Response:
-    """Show the API by Swagger UI."""
-    return render(request, "api.html")
+    """Show the API."""
+    return render(request, "api.html", groups=view_api())
 
 
 def processes_page(request: Request) -> Response:
@@ -92,9 +93,9 @@ def jobs_page(request: Request) -> Response:
 
 def job_page(request: Request) -> Response:
     """Show one job."""
-    store = Service.of(request).store
-    job = store.get(request.path_params["job_id"])
-    return render(request, "job.html", headers=_CHANGING, job=job, view=view_job(store, job))
+    service = Service.of(request)
+    job = service.store.get(request.path_params["job_id"])
+    return render(request, "job.html", headers=_CHANGING, job=job, view=view_job(service, job))
 
 
 def results_page(request: Request) -> Response:
