@@ -1,4 +1,4 @@
-"""Folds for cross-validation: which rows are held out together.
+"""Spatial blocks: which cells are held out together.
 
 Neighbouring cells share their predictors' pixels, SMAP's footprint and the weather, so a row held
 out at random has its twins in the training rows and its score is optimistic. Whole blocks held
@@ -23,43 +23,44 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCK_SIDE = 8 * COARSE_PIXEL
-"""Side of a spatial block in metres: 8 × 8 coarse cells, about 72 km."""
+"""Least side of a spatial block in metres: 8 × 8 coarse cells, about 72 km."""
 
-FOLDS = 5
+BLOCK_FOLDS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Folds:
-    """Rows dealt into folds."""
+class BlockFolds:
+    """Rows dealt into folds by the block that they lie in."""
 
-    split: str
-    """Name of the split: ``random`` or ``spatial-block``."""
     number: NDArray[np.int64]
     """``(n,)`` fold of each row, from 0."""
-    definition: str
-    """What is held out together, for the card."""
+    blocks: int
+    """How many blocks there are."""
+    width: float
+    """Metres from west to east."""
+    height: float
+    """Metres from north to south."""
 
     @property
     def count(self) -> int:
         """Number of folds."""
-        return int(self.number.max()) + 1 if self.number.size else 0
+        return int(self.number.max()) + 1
 
-
-def random_folds(rows: int, seed: int, folds: int = FOLDS) -> Folds:
-    """Deal rows at random into folds of equal size."""
-    number = np.arange(rows) % folds
-    np.random.default_rng(seed).shuffle(number)
-    return Folds(
-        split="random",
-        number=number,
-        definition=f"{folds} folds of rows drawn at random; optimistic, since neighbours in space "
-        "and time stay in training",
-    )
+    def __str__(self) -> str:
+        return (
+            f"{self.count} folds of {self.blocks} blocks of "
+            f"{self.width / 1000:.0f} × {self.height / 1000:.0f} km"
+        )
 
 
 def block_folds(
-    x: NDArray[np.float64], y: NDArray[np.float64], seed: int, folds: int = FOLDS
-) -> Folds | None:
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    seed: int,
+    *,
+    folds: int = BLOCK_FOLDS,
+    side: float = BLOCK_SIDE,
+) -> BlockFolds | None:
     """Deal whole spatial blocks into folds of about equal size.
 
     Parameters
@@ -70,18 +71,20 @@ def block_folds(
         Orders blocks of the same size.
     folds
         Most folds; fewer where there are fewer blocks.
+    side
+        Least side of a block in metres.
 
     Returns
     -------
-    Folds or None
+    BlockFolds or None
         None where all rows lie in one place, so that no part can be held out.
 
     Notes
     -----
-    The area is cut into equal blocks of about 72 km. An area smaller than two such blocks is cut
-    in two across its longer side; the definition says how large the blocks are.
+    The area is cut into equal blocks. An area smaller than two of them is cut in two across its
+    longer side, so blocks may be smaller than asked for.
     """
-    block, sides = spatial_blocks(x, y)
+    block, (width, height) = spatial_blocks(x, y, side)
     names, counts = np.unique(block, return_counts=True)
     if names.size < 2:
         return None
@@ -93,13 +96,8 @@ def block_folds(
     for block_index in order:
         fold_of[block_index] = load.argmin()
         load[fold_of[block_index]] += counts[block_index]
-    width, height = (side / 1000 for side in sides)
-    return Folds(
-        split="spatial-block",
-        number=fold_of[np.searchsorted(names, block)],
-        definition=f"{folds} folds of {names.size} blocks of {width:.0f} × {height:.0f} km, "
-        "all months of a block together; cells never seen in training",
-    )
+    number = fold_of[np.searchsorted(names, block)]
+    return BlockFolds(number=number, blocks=names.size, width=width, height=height)
 
 
 def spatial_blocks(
@@ -107,7 +105,7 @@ def spatial_blocks(
 ) -> tuple[NDArray[np.int64], tuple[float, float]]:
     """Return each row's block number and the blocks' width and height in metres."""
     extents = [float(np.ptp(values)) + COARSE_PIXEL for values in (x, y)]
-    counts = [max(1, round(extent / side)) for extent in extents]
+    counts = [max(1, int(extent / side)) for extent in extents]
     if counts == [1, 1]:
         counts[int(np.argmax(extents))] = 2
     sides = (extents[0] / counts[0], extents[1] / counts[1])

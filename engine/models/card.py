@@ -7,17 +7,20 @@ import json
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from engine.models.candidates import Kind, RandomForest
+from engine.models.candidates import Candidate, Kind
 from engine.models.scores import Metrics
+from engine.models.tuning import Trial
 
 HASH_DIGITS = 12
 """Hexadecimal digits of the hash in a model's id."""
+SCHEMA_VERSION: Final = 2
+"""Of cards; version 1 knew random forests alone."""
 
-_LIBRARIES = ("vadose", "scikit-learn", "numpy", "onnx", "onnxruntime")
+_LIBRARIES = ("vadose", "scikit-learn", "xgboost", "numpy", "onnx", "onnxruntime")
 _NOT_IDENTITY = {"id", "created", "versions"}
 
 
@@ -30,7 +33,9 @@ class CardFeature(_Part):
 
     name: str
     units: str
-    importance: float = Field(description="Share of the impurity that its splits remove.")
+    importance: float | None = Field(
+        description="Share of what all splits of the trees gain; null for models without trees."
+    )
 
 
 class CardTarget(_Part):
@@ -54,11 +59,36 @@ class Score(_Part):
 
     split: str
     definition: str = Field(description="What was held out together.")
-    trees: int = Field(description="Trees of each fold's model.")
+    model: str = Field(description="What each fold's model was, in a few words.")
     pooled: Metrics = Field(description="All held-out rows of all folds together.")
     by_time: dict[str, Metrics] = Field(
         default_factory=dict, description="The same rows by month, or by first day of a period."
     )
+
+
+class CardBlocks(_Part):
+    """How large the blocks of the splits are, and why."""
+
+    side: float = Field(description="Least side of a block, m.")
+    error_range: float | None = Field(
+        description="Distance beyond which a quick model's errors know nothing of each other, m; "
+        "null where the area is too small to tell."
+    )
+
+
+class CardTuning(_Part):
+    """How settings were looked for."""
+
+    seconds: float = Field(description="Time that the search might take.")
+    trials: tuple[Trial, ...] = Field(description="What was tried with all rows, in order.")
+
+
+class CardChoice(_Part):
+    """Why this algorithm."""
+
+    split: str = Field(description="The split that decided.")
+    rmse: dict[str, float] = Field(description="Error of each algorithm in the target's unit.")
+    reason: str
 
 
 class CardRows(_Part):
@@ -72,6 +102,13 @@ class CardRows(_Part):
     left_out: dict[str, str] = Field(
         default_factory=dict, description="Months or 8-day periods without rows, and why."
     )
+
+
+class CardCompanion(_Part):
+    """A further file of the model."""
+
+    sha256: str
+    bytes: int
 
 
 class CardFile(_Part):
@@ -88,19 +125,24 @@ class CardFile(_Part):
 class ModelCard(_Part):
     """Everything that is known about a model; stored beside it as JSON."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = SCHEMA_VERSION
     id: str = Field(description="Kind, algorithm and the hash of the card and the ONNX file.")
     key: str = Field(description="Hash of what the model was asked to be; finds it again.")
     kind: Kind
-    settings: RandomForest
+    settings: Candidate
     features: tuple[CardFeature, ...]
     importance_kind: str = (
-        "impurity, from training rows: it favours features with many distinct values"
+        "gain of splits, from training rows: it favours features with many distinct values"
     )
     target: CardTarget
     region: CardRegion
     training: tuple[str, ...] = Field(description="Months trained on, YYYY-MM.")
     rows: CardRows
+    blocks: CardBlocks
+    tuning: CardTuning | None = Field(default=None, description="Null where nothing was tuned.")
+    choice: CardChoice | None = Field(
+        default=None, description="Null where the algorithm was asked for."
+    )
     scores: tuple[Score, ...]
     splits_left_out: dict[str, str] = Field(description="Splits without a score, and why.")
     omissions: dict[str, str] = Field(description="What was left out of the method, and why.")
@@ -109,6 +151,9 @@ class ModelCard(_Part):
     )
     inputs: str = Field(description="Fingerprint of the granules that were read.")
     file: CardFile
+    companions: dict[str, CardCompanion] = Field(
+        default_factory=dict, description="Further files by name, frozen with the model."
+    )
     versions: dict[str, str]
     created: AwareDatetime
 

@@ -1,23 +1,28 @@
-"""Where models are kept: an ONNX file and its card, side by side."""
+"""Where models are kept: an ONNX file, its companions and its card, side by side."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from engine.errors import ModelError, TamperedModelError
 from engine.files import atomic_path
-from engine.models.card import ModelCard
+from engine.models.card import SCHEMA_VERSION, CardCompanion, ModelCard
 from engine.models.inference import Predictor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _logger = logging.getLogger(__name__)
+
+_COMPANION = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +31,28 @@ class TrainedModel:
 
     card: ModelCard
     onnx: bytes
+    companions: Mapping[str, bytes] = field(default_factory=dict)
+    """Further files by name, such as ``background.nc``: what is frozen with the model."""
 
     def predictor(self, *, threads: int = 2) -> Predictor:
         """Open the model for prediction."""
         return Predictor(self.card, self.onnx, threads=threads)
 
+    def with_companions(self, companions: Mapping[str, bytes]) -> TrainedModel:
+        """Return the model with further files, which makes it another one with another id."""
+        for name in companions:
+            if not _COMPANION.fullmatch(name):
+                raise ModelError(f"{name!r} cannot name a companion; allowed: {_COMPANION.pattern}")
+        described = {
+            name: CardCompanion(sha256=_checksum(content), bytes=len(content))
+            for name, content in sorted(companions.items())
+        }
+        card = self.card.model_copy(update={"companions": self.card.companions | described})
+        return replace(self, card=card.identified(), companions={**self.companions, **companions})
+
 
 class ModelStore:
-    """A folder of ``<id>.onnx`` and ``<id>.json``.
+    """A folder of ``<id>.onnx``, ``<id>.<companion>`` and ``<id>.json``.
 
     Parameters
     ----------
@@ -59,6 +78,9 @@ class ModelStore:
             return self.load(model.card.id).card
         with atomic_path(self.onnx_path(model.card.id)) as path:
             path.write_bytes(model.onnx)
+        for name, content in model.companions.items():
+            with atomic_path(self.companion_path(model.card.id, name)) as path:
+                path.write_bytes(content)
         with atomic_path(self.card_path(model.card.id)) as path:
             path.write_text(model.card.model_dump_json(indent=2) + "\n", encoding="utf-8")
         return model.card
@@ -71,9 +93,16 @@ class ModelStore:
         ModelError
             Where there is no such model, or its card cannot be read.
         TamperedModelError
-            Where the ONNX file or the card has been changed.
+            Where the ONNX file, a companion or the card has been changed.
         """
-        model = TrainedModel(card=self.card(model_id), onnx=self._read_onnx(model_id))
+        card = self.card(model_id)
+        model = TrainedModel(
+            card=card,
+            onnx=_read(self.onnx_path(model_id)),
+            companions={
+                name: _read(self.companion_path(model_id, name)) for name in card.companions
+            },
+        )
         _check_content(model)
         return model
 
@@ -81,10 +110,12 @@ class ModelStore:
         """Return a model's card alone, without checking the ONNX file."""
         if not self._is_stored(model_id):
             raise ModelError(f"there is no model {model_id!r}; stored: {self._listed()}")
+        content = self.card_path(model_id).read_bytes()
+        _check_version(f"{model_id}.json", content)
         try:
-            return ModelCard.model_validate_json(self.card_path(model_id).read_bytes())
+            return ModelCard.model_validate_json(content)
         except ValidationError as error:
-            raise ModelError(f"{model_id}.json is not a model card of this version") from error
+            raise ModelError(f"{model_id}.json is not a model card") from error
 
     def cards(self) -> tuple[ModelCard, ...]:
         """Return all readable cards, oldest first."""
@@ -108,6 +139,10 @@ class ModelStore:
         """Return where a model's ONNX file lies."""
         return self.folder / f"{model_id}.onnx"
 
+    def companion_path(self, model_id: str, name: str) -> Path:
+        """Return where a companion of a model lies."""
+        return self.folder / f"{model_id}.{name}"
+
     def card_path(self, model_id: str) -> Path:
         """Return where a model's card lies."""
         return self.folder / f"{model_id}.json"
@@ -119,18 +154,40 @@ class ModelStore:
     def _listed(self) -> str:
         return ", ".join(self.ids()) or "none"
 
-    def _read_onnx(self, model_id: str) -> bytes:
-        path = self.onnx_path(model_id)
-        if not path.exists():
-            raise ModelError(f"{model_id}.onnx is missing beside its card")
-        return path.read_bytes()
+
+def _read(path: Path) -> bytes:
+    if not path.exists():
+        raise ModelError(f"{path.name} is missing beside its card")
+    return path.read_bytes()
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _check_version(name: str, content: bytes) -> None:
+    """Refuse cards of another version by saying what to do."""
+    try:
+        card = json.loads(content)
+    except ValueError:
+        raise ModelError(f"{name} is not a model card: it is no JSON") from None
+    found = card.get("schema_version") if isinstance(card, dict) else None
+    if found != SCHEMA_VERSION:
+        raise ModelError(
+            f"{name} is a model card of version {found}; this program reads version "
+            f"{SCHEMA_VERSION}. Train the model again, and remove its files if no one needs them"
+        )
 
 
 def _check_content(model: TrainedModel) -> None:
-    """Compare checksum and id with the content."""
+    """Compare checksums and id with the content."""
     card = model.card
-    checksum = hashlib.sha256(model.onnx).hexdigest()
-    if checksum != card.file.sha256:
-        raise TamperedModelError(f"{card.id}.onnx", card.file.sha256, checksum)
+    files = {"onnx": (model.onnx, card.file.sha256)} | {
+        name: (model.companions[name], companion.sha256)
+        for name, companion in card.companions.items()
+    }
+    for name, (content, expected) in files.items():
+        if (checksum := _checksum(content)) != expected:
+            raise TamperedModelError(f"{card.id}.{name}", expected, checksum)
     if card.expected_id() != card.id:
         raise TamperedModelError(f"{card.id}.json", card.id, card.expected_id())

@@ -103,6 +103,11 @@ class Table:
 
     def keep(self, kept: NDArray[np.bool_], rule: str) -> Table:
         """Return the rows to keep; the others are counted under a rule."""
+        count = self.removed.get(rule, 0) + int((~kept).sum())
+        return replace(self.rows(kept), removed={**self.removed, rule: count})
+
+    def rows(self, kept: NDArray[np.bool_]) -> Table:
+        """Return some rows without counting the others."""
         return replace(
             self,
             values=self.values[kept],
@@ -110,7 +115,6 @@ class Table:
             x=self.x[kept],
             y=self.y[kept],
             time=self.time[kept],
-            removed={**self.removed, rule: self.removed.get(rule, 0) + int((~kept).sum())},
         )
 
     def screened(self, rules: Mapping[str, NDArray[np.bool_]]) -> Table:

@@ -6,37 +6,40 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from engine.models.blocks import Folds, block_folds, random_folds
+from engine.models.candidates import Best
 from engine.models.card import (
+    CardBlocks,
+    CardChoice,
     CardFeature,
     CardFile,
     CardRegion,
     CardRows,
     CardTarget,
+    CardTuning,
     ModelCard,
-    Score,
     digest,
     library_versions,
     now,
 )
-from engine.models.forest_onnx import forest_to_onnx
+from engine.models.choice import choose
 from engine.models.parity import check_parity
-from engine.models.scores import metrics
+from engine.models.pilot import measured_splits
+from engine.models.scoring import Scoring, scored
 from engine.models.store import TrainedModel
-from engine.models.table import MIN_ROWS
+from engine.models.tuning import tune
 from engine.progress import silent, span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
-    from sklearn.ensemble import RandomForestRegressor
 
     from engine.grids import BBox
-    from engine.models.candidates import Kind, RandomForest
+    from engine.models.candidates import AnyCandidate, Candidate, Fitted, Kind
+    from engine.models.splits import SplitName, Splits
     from engine.models.table import Table, Variable
+    from engine.models.variogram import Variogram
     from engine.months import Month
     from engine.progress import Progress
 
@@ -49,7 +52,7 @@ class Task:
     """What a model is asked to be, before it has seen a row."""
 
     kind: Kind
-    settings: RandomForest
+    settings: AnyCandidate
     features: tuple[Variable, ...]
     """Predictors asked for."""
     target: CardTarget
@@ -62,6 +65,8 @@ class Task:
     """What is left out of the method, and why."""
     upstream: str | None = None
     """Id of the model that made one of the features."""
+    tuning_seconds: float = 0.0
+    """Time to look for better settings in; 0 takes them as they are."""
 
     @property
     def key(self) -> str:
@@ -77,8 +82,23 @@ class Task:
                 "inputs": self.inputs,
                 "omissions": dict(self.omissions),
                 "upstream": self.upstream,
+                "tuning_seconds": self.tuning_seconds,
             }
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """A model and what it was trained with."""
+
+    model: TrainedModel
+    fitted: Fitted
+    table: Table
+    """The rows that were used."""
+    splits: Splits
+    held_out: Mapping[SplitName, NDArray[np.float64]]
+    """Prediction ``(n,)`` of each row by a model that had not seen it; NaN where a split tests
+    it not."""
 
 
 def card_region(name: str, bbox: BBox, *, synthetic: bool) -> CardRegion:
@@ -97,18 +117,33 @@ def train(
 ) -> TrainedModel:
     """Score a candidate by cross-validation, fit it to all rows, and write it as ONNX.
 
+    Parameters, errors and result are those of `training`, of which this is the model.
+    """
+    return training(table, task, left_out=left_out, progress=progress, threads=threads).model
+
+
+def training(
+    table: Table,
+    task: Task,
+    *,
+    left_out: Mapping[str, str] | None = None,
+    progress: Progress = silent,
+    threads: int = 2,
+) -> Training:
+    """Score a candidate by cross-validation, fit it to all rows, and write it as ONNX.
+
     Parameters
     ----------
     table
         Rows as they come; what cannot be learnt from is removed and counted.
     task
-        What the model is for.
+        What the model is for. Of several candidates the best is taken.
     left_out
         Months or periods of the task that the table lacks, and why.
     progress
         Told after every fold.
     threads
-        Trees grown at once; the model does not depend on it.
+        Folds or trees at once; the model does not depend on it.
 
     Raises
     ------
@@ -118,18 +153,23 @@ def train(
         Where the ONNX file does not repeat the estimator.
     """
     table = table.usable()
-    scores, unscored = _scores(table, task.settings, span(progress, 0.0, _SCORED), threads)
-    progress(_SCORED, f"fitting {task.settings.trees} trees to {len(table)} rows")
-    forest = _fitted(table, task.settings, np.ones(len(table), dtype=bool), threads)
-    onnx = forest_to_onnx(forest, table.features, table.target, _notes(task))
-    parity = check_parity(forest, onnx, table.values)
+    seed = task.settings.seed
+    splits, variogram = measured_splits(table, seed=seed, threads=threads)
+    scoring, choice = _best_scoring(
+        table, task, splits, span(progress, 0.0, _SCORED), threads=threads
+    )
+    settings, tuning = _tuned(scoring.settings, table, task, splits)
+    progress(_SCORED, f"fitting {settings.told()} to {len(table)} rows")
+    fitted = settings.fit(table.values, table.truth, folds=splits.blocks, threads=threads)
+    onnx = fitted.to_onnx(table.features, table.target, _notes(task, settings))
+    parity = check_parity(fitted, onnx, table.values)
     progress(1.0, "model trained")
     card = ModelCard(
         id="",
         key=task.key,
         kind=task.kind,
-        settings=task.settings,
-        features=_card_features(table, forest),
+        settings=settings,
+        features=_card_features(table, fitted),
         target=task.target,
         region=task.region,
         training=tuple(str(month) for month in task.months),
@@ -139,8 +179,11 @@ def train(
             constant=dict(table.constant),
             left_out=dict(left_out or {}),
         ),
-        scores=scores,
-        splits_left_out=unscored,
+        blocks=_card_blocks(splits, variogram),
+        tuning=tuning,
+        choice=choice,
+        scores=scoring.scores,
+        splits_left_out=dict(splits.left_out),
         omissions=dict(task.omissions),
         upstream=task.upstream,
         inputs=task.inputs,
@@ -148,83 +191,68 @@ def train(
         versions=library_versions(),
         created=now(),
     )
-    return TrainedModel(card=card.identified(), onnx=onnx)
+    return Training(
+        model=TrainedModel(card=card.identified(), onnx=onnx),
+        fitted=fitted,
+        table=table,
+        splits=splits,
+        held_out=scoring.predictions,
+    )
 
 
-def _notes(task: Task) -> dict[str, str]:
-    notes = {"kind": task.kind, "region": task.region.name}
+def _best_scoring(
+    table: Table, task: Task, splits: Splits, progress: Progress, *, threads: int
+) -> tuple[Scoring, CardChoice | None]:
+    """Score the candidate, or all of them, and return the best one's scores."""
+    settings = task.settings
+    candidates = settings.candidates if isinstance(settings, Best) else (settings,)
+    scorings: dict[str, Scoring] = {}
+    for number, one in enumerate(candidates):
+        part = span(progress, number / len(candidates), (number + 1) / len(candidates))
+        scorings[one.algorithm] = scored(
+            one, table, splits, part, threads=threads, tuning_seconds=task.tuning_seconds
+        )
+    if not isinstance(settings, Best):
+        return scorings[settings.algorithm], None
+    choice = choose({name: scoring.pooled() for name, scoring in scorings.items()})
+    why = CardChoice(split=choice.split, rmse=dict(choice.rmse), reason=choice.reason)
+    return scorings[choice.algorithm], why
+
+
+def _tuned(
+    settings: Candidate, table: Table, task: Task, splits: Splits
+) -> tuple[Candidate, CardTuning | None]:
+    """Look for settings with all rows, if there is time for it."""
+    if not task.tuning_seconds:
+        return settings, None
+    found = tune(
+        settings,
+        table.values,
+        table.truth,
+        splits.blocks,
+        seconds=task.tuning_seconds,
+        seed=settings.seed,
+    )
+    return found.settings, CardTuning(seconds=task.tuning_seconds, trials=found.trials)
+
+
+def _notes(task: Task, settings: Candidate) -> dict[str, str]:
+    notes = {"kind": task.kind, "algorithm": settings.algorithm, "region": task.region.name}
     if task.region.synthetic:
         notes["synthetic"] = "true: learnt from a vadose world; not an observation"
     return notes
 
 
-def _card_features(table: Table, forest: RandomForestRegressor) -> tuple[CardFeature, ...]:
+def _card_features(table: Table, fitted: Fitted) -> tuple[CardFeature, ...]:
+    importance = fitted.importance()
+    shares = [None] * len(table.features) if importance is None else importance.round(6).tolist()
     return tuple(
-        CardFeature(name=feature.name, units=feature.units, importance=round(float(share), 6))
-        for feature, share in zip(table.features, forest.feature_importances_, strict=True)
+        CardFeature(name=feature.name, units=feature.units, importance=share)
+        for feature, share in zip(table.features, shares, strict=True)
     )
 
 
-def _fitted(
-    table: Table,
-    settings: RandomForest,
-    rows: NDArray[np.bool_],
-    threads: int,
-    trees: int | None = None,
-) -> RandomForestRegressor:
-    forest = settings.estimator(int(rows.sum()), trees=trees, threads=threads)
-    forest.fit(table.values[rows], table.truth[rows])
-    # Trees predicted in parallel are added up in any order, and the last digit with it.
-    return forest.set_params(n_jobs=1)
-
-
-def _scores(
-    table: Table, settings: RandomForest, progress: Progress, threads: int
-) -> tuple[tuple[Score, ...], dict[str, str]]:
-    """Score every split that the table allows, and say why the others have none."""
-    splits, left_out = _splits(table, settings.seed)
-    steps = sum(folds.count for folds in splits)
-    done = 0
-    scores = []
-    for folds in splits:
-        prediction = np.full(len(table), np.nan)
-        for fold in range(folds.count):
-            progress(done / steps, f"cross-validation: {folds.split} fold {fold + 1}")
-            held_out = folds.number == fold
-            forest = _fitted(table, settings, ~held_out, threads, settings.trees_in_folds)
-            prediction[held_out] = forest.predict(table.values[held_out])
-            done += 1
-        scores.append(_score(table, folds, prediction, settings.trees_in_folds))
-    return tuple(scores), left_out
-
-
-def _splits(table: Table, seed: int) -> tuple[list[Folds], dict[str, str]]:
-    random, blocks = random_folds(len(table), seed), block_folds(table.x, table.y, seed)
-    if blocks is None:
-        return [random], {"spatial-block": "all rows lie in one place"}
-    if _fewest_training_rows(blocks) < MIN_ROWS // 2:
-        return [random], {
-            "spatial-block": f"a fold would leave fewer than {MIN_ROWS // 2} rows to train on"
-        }
-    return [random, blocks], {}
-
-
-def _fewest_training_rows(folds: Folds) -> int:
-    return folds.number.size - int(np.bincount(folds.number).max())
-
-
-def _score(table: Table, folds: Folds, prediction: NDArray[np.float64], trees: int) -> Score:
-    return Score(
-        split=folds.split,
-        definition=folds.definition,
-        trees=trees,
-        pooled=metrics(prediction, table.truth),
-        by_time={
-            time: metrics(prediction[rows], table.truth[rows]) for time, rows in _by_time(table)
-        },
+def _card_blocks(splits: Splits, variogram: Variogram | None) -> CardBlocks:
+    return CardBlocks(
+        side=splits.side, error_range=variogram.range if variogram is not None else None
     )
-
-
-def _by_time(table: Table) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    times: Sequence[str] = np.unique(table.time).tolist()
-    return ((time, table.time == time) for time in times)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError, ModelError
-from engine.models.blocks import block_folds, random_folds, spatial_blocks
+from engine.models.blocks import block_folds, spatial_blocks
 from engine.models.candidates import RandomForest, candidate
 from engine.models.scores import metrics
 from engine.models.table import Table, Variable, joined
@@ -70,7 +70,7 @@ def test_the_card_says_what_was_learnt() -> None:
         "the target is missing": 7,
         "fewer than half of the features are there": 3,
     }
-    assert {item.split for item in card.scores} == {"random", "spatial-block"}
+    assert {item.split for item in card.scores} == {"random", "spatial-block", "month"}
     random = card.score("random")
     assert random is not None
     assert "optimistic" in random.definition
@@ -135,11 +135,11 @@ def test_blocks_are_about_72_km_and_folds_are_even() -> None:
     folds = block_folds(x, y, seed=1)
     assert folds is not None
     _, sides = spatial_blocks(x, y)
-    assert all(60e3 < side < 90e3 for side in sides)
+    assert all(72e3 < side < 90e3 for side in sides)
     counts = np.bincount(folds.number)
-    assert counts.size == 5
+    assert counts.size == 4
     assert counts.max() < 1.1 * counts.min()
-    assert "63 blocks of 69 × 76 km" in folds.definition
+    assert "56 blocks of 78 × 76 km" in str(folds)
 
 
 def test_a_small_area_is_cut_in_two() -> None:
@@ -148,7 +148,7 @@ def test_a_small_area_is_cut_in_two() -> None:
     folds = block_folds(x, y, seed=1)
     assert folds is not None
     assert folds.count == 2
-    assert "2 blocks of 32 × 54 km" in folds.definition
+    assert "2 blocks of 32 × 54 km" in str(folds)
 
 
 def test_blocks_hold_all_months_of_a_cell() -> None:
@@ -166,12 +166,7 @@ def test_one_place_has_no_block_score_and_says_so() -> None:
     table = replace(table, x=np.zeros(len(table)), y=np.zeros(len(table)))
     card = train(table, toy_task(table)).card
     assert card.score("spatial-block") is None
-    assert card.splits_left_out == {"spatial-block": "all rows lie in one place"}
-
-
-def test_random_folds_are_even() -> None:
-    """Every row is held out once."""
-    assert sorted(np.bincount(random_folds(103, seed=0).number)) == [20, 20, 21, 21, 21]
+    assert card.splits_left_out["spatial-block"] == "all rows lie in one place"
 
 
 def test_metrics_know_their_identities() -> None:
@@ -197,5 +192,5 @@ def test_unknown_settings_are_refused() -> None:
     """A misspelt setting is an error, as is an algorithm that is not there."""
     with pytest.raises(ValueError, match="tres"):
         RandomForest.model_validate({"tres": 5})
-    with pytest.raises(InputError, match="allowed: rf"):
-        candidate("sif", "svr")
+    with pytest.raises(InputError, match="allowed: dnn, rf, stacking, svr, xgboost"):
+        candidate("sif", "lstm")

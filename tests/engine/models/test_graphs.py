@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestRegressor
 
 from engine.errors import ParityError
-from engine.models.forest_onnx import floor_to_float32, forest_to_onnx
+from engine.models.graphs.forest import floor_to_float32, forest_graph
+from engine.models.graphs.graph import onnx_file
 from engine.models.inference import Session
 from engine.models.parity import check_parity, held_out_rows
 from engine.models.table import Variable
@@ -45,7 +46,7 @@ def forest(values: NDArray, **settings: object) -> RandomForestRegressor:
 def exported(fitted: RandomForestRegressor) -> bytes:
     """Return the ONNX file of a forest."""
     names = tuple(Variable(name=f"f{i}", units="1") for i in range(fitted.n_features_in_))
-    return forest_to_onnx(fitted, names, TARGET, {"synthetic": "true"})
+    return onnx_file(forest_graph(fitted), names, TARGET, {"synthetic": "true"})
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.2])

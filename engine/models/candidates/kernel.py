@@ -1,0 +1,99 @@
+"""Support vector machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+from pydantic import Field
+from sklearn.svm import SVR
+
+from engine.models.candidates.base import Fitted, Sample, Settings
+from engine.models.candidates.preparation import Preparation
+from engine.models.graphs.kernel import kernel_graph
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from engine.models.graphs.graph import Graph
+
+_BATCH: Final = 512
+
+
+class SupportVectors(Settings):
+    """Support vector regression with a radial kernel on standardised predictors.
+
+    Its cost grows with the square of the rows, so `rows` bounds them. Missing values become the
+    median of the rows that it learns from.
+    """
+
+    algorithm: Literal["svr"] = "svr"
+    rows: int = Field(default=10_000, ge=100, le=15_000, description="Most rows learnt from.")
+    cost: float = Field(default=10, gt=0, description="C, for a target of variance 1.")
+    tube: float = Field(
+        default=0.2,
+        ge=0,
+        description="Epsilon in standard deviations of the target: errors below it are none. The "
+        "wider, the fewer vectors.",
+    )
+    width: float = Field(
+        default=1.0, gt=0, description="Gamma times the number of features: narrower where greater."
+    )
+
+    def learn(self, sample: Sample, *, threads: int, seed: int) -> Fitted:
+        """Find the support vectors."""
+        del threads, seed
+        preparation = Preparation.learnt(sample)
+        gamma = self.width / sample.values.shape[1]
+        machine = SVR(C=self.cost, epsilon=self.tube, gamma=gamma, cache_size=500)
+        machine.fit(preparation.inputs(sample.values), preparation.target(sample.truth))
+        return FittedMachine(
+            preparation=preparation,
+            vectors=machine.support_vectors_,
+            weights=machine.dual_coef_[0] * preparation.target_scale,
+            intercept=float(
+                preparation.restored(np.asarray(machine.intercept_, dtype=np.float64))[0]
+            ),
+            gamma=gamma,
+        )
+
+    def _size(self) -> str:
+        return "support vectors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedMachine(Fitted):
+    """A fitted support vector machine."""
+
+    preparation: Preparation
+    vectors: NDArray[np.float64]
+    """``(v, f)`` support vectors, standardised."""
+    weights: NDArray[np.float64]
+    """``(v,)`` in the target's unit."""
+    intercept: float
+    gamma: float
+
+    def predict(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Predict rows, batch by batch."""
+        inputs = self.preparation.inputs(values).astype(np.float64)
+        starts = range(0, len(inputs), _BATCH)
+        parts = [self._summed(inputs[start : start + _BATCH]) for start in starts]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def graph(self, prefix: str = "") -> Graph:
+        """Return the machine as two matrix products."""
+        return kernel_graph(
+            self.preparation,
+            vectors=self.vectors,
+            weights=self.weights,
+            intercept=self.intercept,
+            gamma=self.gamma,
+            prefix=prefix,
+        )
+
+    def _summed(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        lengths = (inputs**2).sum(axis=1)[:, np.newaxis] + (self.vectors**2).sum(axis=1)
+        kernel = np.exp(self.gamma * (2 * inputs @ self.vectors.T - lengths))
+        summed: NDArray[np.float64] = kernel @ self.weights + self.intercept
+        return summed

@@ -1,0 +1,136 @@
+"""Stacking: several candidates, weighed by how they predict blocks that they have not seen.
+
+References
+----------
+Breiman, L. (1996). Stacked regressions. doi:10.1007/BF00117832
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+import numpy as np
+from pydantic import Field
+from sklearn.linear_model import Ridge
+
+from engine.models.candidates.base import Fitted, Sample, Settings
+from engine.models.candidates.boosting import XGBoost
+from engine.models.candidates.forest import RandomForest
+from engine.models.candidates.kernel import SupportVectors
+from engine.models.candidates.network import NeuralNetworks
+from engine.models.graphs.stack import stack_graph
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from engine.models.graphs.graph import Graph
+
+Base = Annotated[
+    RandomForest | XGBoost | SupportVectors | NeuralNetworks, Field(discriminator="algorithm")
+]
+"""A candidate that can be stacked."""
+
+
+class Stacking(Settings):
+    """A non-negative linear mixture of candidates.
+
+    The mixture is learnt from predictions of folds that the candidates had not seen. Their lighter
+    settings for folds make those; the stored ones have learnt from all rows.
+    """
+
+    algorithm: Literal["stacking"] = "stacking"
+    bases: tuple[Base, ...] = Field(min_length=1, description="The candidates to mix.")
+    penalty: float = Field(
+        default=1e-3,
+        ge=0,
+        description="Ridge penalty on the shares, as a part of the target's variance.",
+    )
+
+    def in_folds(self) -> Self:
+        """Return the settings with all candidates lighter."""
+        bases = tuple(base.in_folds() for base in self.bases)
+        return super().in_folds().model_copy(update={"bases": bases})
+
+    def learn(self, sample: Sample, *, threads: int, seed: int) -> Fitted:
+        """Weigh the candidates by held-out predictions, then fit them to all rows."""
+        held_out = np.column_stack(
+            [_held_out(base.in_folds(), sample, threads, seed) for base in self.bases]
+        )
+        shares, intercept = self._weighed(held_out, sample.truth)
+        # Who has no share need not be there.
+        kept = shares > 0 if (shares > 0).any() else np.arange(shares.size) == 0
+        chosen = [base for base, has in zip(self.bases, kept, strict=True) if has]
+        return FittedStack(
+            fitted=tuple(_fitted(base, sample, threads, seed) for base in chosen),
+            names=tuple(base.algorithm for base in chosen),
+            shares=shares[kept],
+            intercept=intercept,
+        )
+
+    def _weighed(
+        self, predictions: NDArray[np.float64], truth: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], float]:
+        """Return the shares and the intercept."""
+        penalty = self.penalty * float(truth.var()) * truth.size
+        ridge = Ridge(alpha=penalty, positive=True).fit(predictions, truth)
+        return np.asarray(ridge.coef_, dtype=np.float64), float(ridge.intercept_)
+
+    def _size(self) -> str:
+        return " + ".join(base.algorithm for base in self.bases)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedStack(Fitted):
+    """Fitted candidates and their mixture."""
+
+    fitted: tuple[Fitted, ...]
+    names: tuple[str, ...]
+    """Algorithms of those that have a share."""
+    shares: NDArray[np.float64]
+    intercept: float
+
+    def predict(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Mix the candidates' predictions, rounded to float32 as they are in the ONNX file."""
+        parts = [_rounded(fitted.predict(values)) for fitted in self.fitted]
+        mixed: NDArray[np.float64] = np.column_stack(parts) @ self.shares + self.intercept
+        return mixed
+
+    def graph(self, prefix: str = "") -> Graph:
+        """Return all candidates and their mixture as one graph."""
+        parts = [
+            fitted.graph(f"{prefix}{number}_{name}_")
+            for number, (name, fitted) in enumerate(zip(self.names, self.fitted, strict=True))
+        ]
+        return stack_graph(parts, self.shares, self.intercept, prefix)
+
+    def importance(self) -> NDArray[np.float64] | None:
+        """Return the mean of those candidates that know it, by their shares."""
+        known = [
+            (share, importance)
+            for share, fitted in zip(self.shares, self.fitted, strict=True)
+            if (importance := fitted.importance()) is not None
+        ]
+        if not known:
+            return None
+        weights, importances = zip(*known, strict=True)
+        return np.average(importances, axis=0, weights=weights)
+
+
+def _fitted(base: Settings, sample: Sample, threads: int, seed: int) -> Fitted:
+    return base.learn(sample.at_most(base.rows, seed), threads=threads, seed=seed)
+
+
+def _held_out(base: Settings, sample: Sample, threads: int, seed: int) -> NDArray[np.float64]:
+    """Predict every fold by a candidate that has learnt from the others."""
+    folds = sample.inner_folds(seed)
+    prediction = np.empty(len(sample))
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        fitted = _fitted(base, sample.rows(~held_out), threads, seed)
+        prediction[held_out] = _rounded(fitted.predict(sample.values[held_out]))
+    return prediction
+
+
+def _rounded(prediction: NDArray[np.float64]) -> NDArray[np.float64]:
+    return prediction.astype(np.float32).astype(np.float64)

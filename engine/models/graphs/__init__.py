@@ -1,0 +1,1 @@
+"""ONNX graphs, written by hand: each fitted candidate as a few operators."""
