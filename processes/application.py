@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,12 @@ from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from engine.errors import VadoseError
+from processes.callbacks import Courier
 from processes.catalog_files import EXPOSED_HEADERS, CatalogFiles
 from processes.job_query import read_format
+from processes.jobs.dispatcher import Dispatcher
 from processes.jobs.model import JobFilter
-from processes.jobs.runner import ProcessRunner
-from processes.jobs.store import SqlJobStore
+from processes.jobs.store import open_store
 from processes.landing import conformance, landing, load_pygeoapi
 from processes.negotiation import Resource
 from processes.pages.assets import Assets
@@ -29,12 +31,12 @@ from processes.routes import routes
 from processes.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from processes.jobs.runner import Runner
+    from processes.jobs.dispatcher import Placer, Runner
     from processes.settings import Settings
 
 
@@ -46,20 +48,21 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
     settings
         Where things lie, and limits.
     runner
-        Who runs the jobs; by default each in a child process.
+        Who runs the jobs; by default the workers of the settings' scheduler.
     """
     behind = load_pygeoapi(settings)
-    store = SqlJobStore.open(settings.job_database)
-    runner = runner or ProcessRunner(
-        store, settings.environment(), work=settings.work_folder, at_once=settings.jobs_at_once
-    )
+    store = open_store(settings.job_database)
+    runner = runner or Dispatcher(store, partial(_connect, settings), settings)
+    courier = Courier(store, settings)
 
     @asynccontextmanager
     async def lifespan(_application: Starlette) -> AsyncIterator[None]:
         runner.start()
+        courier.start()
         try:
             yield
         finally:
+            courier.stop()
             runner.stop()
             store.close()
 
@@ -88,6 +91,14 @@ async def health(request: Request) -> Response:
 async def catalog_root(request: Request) -> Response:
     """Send a reader of the folder to the catalogue's own document."""
     return RedirectResponse(f"{request.app.state.service.base(request)}/catalog/catalog.json")
+
+
+def _connect(settings: Settings, done: Callable[[], None]) -> Placer:
+    """Return who hands steps to the workers of the settings' scheduler."""
+    # Dask takes a second to load; the application shall answer before.
+    from processes.jobs.cluster import DaskPlacer  # noqa: PLC0415
+
+    return DaskPlacer(str(settings.scheduler), done)
 
 
 def _own_routes(settings: Settings) -> list[BaseRoute]:

@@ -8,6 +8,9 @@ from engine.errors import InputError
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _QUIET = {
+    "alembic": logging.WARNING,
+    "distributed": logging.WARNING,
+    "distributed.client": logging.WARNING,
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
     "matplotlib": logging.WARNING,
@@ -35,5 +38,14 @@ def configure_logging(level: str, job_id: str | None = None) -> None:
         format=f"%(asctime)s %(levelname)s{where} %(name)s: %(message)s",
         force=True,
     )
+    quiet_libraries()
+
+
+def quiet_libraries() -> None:
+    """Let libraries tell only what matters, in our form; again after one was loaded late."""
     for name, least in _QUIET.items():
-        logging.getLogger(name).setLevel(least)
+        logger = logging.getLogger(name)
+        logger.setLevel(least)
+        # Dask's brings a handler and a form of its own.
+        logger.handlers.clear()
+        logger.propagate = True

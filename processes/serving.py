@@ -1,42 +1,95 @@
-"""Start the service on a socket of its own."""
+"""``vadose serve``: the web server and what does the jobs' work, each in processes of their own.
+
+::
+
+    vadose serve ─┬─ web server      answers, and hands steps of jobs to the scheduler
+                  ├─ Dask scheduler  finds a worker for each
+                  └─ Dask workers    supervise; each has a fork server, and that a child at work
+
+The socket that clients connect to is opened here: a request that comes while the web server is
+started again waits a moment instead of being refused.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import sys
 from typing import TYPE_CHECKING
 
-import uvicorn
-
 from engine.errors import InputError
-from processes.application import create_application
+from processes.launcher import Launcher, Part
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from processes.settings import Settings
 
 LOGGER = logging.getLogger(__name__)
 
-SHUTDOWN_SECONDS = 5
-"""Time that open connections get to end."""
+LOOPBACK = "127.0.0.1"
+_CLUSTER = "processes.jobs.cluster"
 
 
 def serve(settings: Settings) -> None:
     """Serve until a signal says to stop.
 
+    Parameters
+    ----------
+    settings
+        With the address of a scheduler, its workers are somebody else's to start; without one,
+        a scheduler and ``jobs_at_once`` workers are started on loopback.
+
     Raises
     ------
     InputError
-        Where the address cannot be listened at.
+        Where the address cannot be listened at, or a cluster shall work on a file of SQLite.
     """
-    listener = listen(settings.host, settings.port)
-    with listener:
-        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-        application = create_application(settings)
-        configuration = uvicorn.Config(
-            application, log_config=None, timeout_graceful_shutdown=SHUTDOWN_SECONDS
-        )
+    own_cluster = settings.scheduler is None
+    if not own_cluster:
+        check_cluster(settings)
+    with listen(settings.host, settings.port) as listener:
+        changes: dict[str, object] = {"port": listener.getsockname()[1]}
+        if own_cluster:
+            changes["scheduler"] = f"tcp://{LOOPBACK}:{free_port()}"
+        settings = settings.model_copy(update=changes)
+        parts = [_web_server(settings, listener), *(_cluster(settings) if own_cluster else ())]
         LOGGER.info("serving %s at http://%s:%d", settings.data, settings.host, settings.port)
-        uvicorn.Server(configuration).run(sockets=[listener])
+        Launcher(parts).run()
+
+
+def work(settings: Settings) -> None:
+    """Work for the settings' scheduler until a signal says to stop.
+
+    Raises
+    ------
+    InputError
+        Where no scheduler is named, or the jobs are in a file of SQLite.
+    """
+    if settings.scheduler is None:
+        allowed = "the address of a Dask scheduler, such as tcp://host:8786"
+        raise InputError("VADOSE_SCHEDULER", "it is not set", allowed)
+    check_cluster(settings)
+    from processes.jobs.cluster import run_worker  # noqa: PLC0415  (Dask takes a second to load)
+
+    run_worker(settings.scheduler, settings)
+
+
+def check_cluster(settings: Settings) -> None:
+    """Refuse to work with other machines on a database that is a file of this one.
+
+    Raises
+    ------
+    InputError
+        Where it is.
+    """
+    if settings.jobs_database is None:
+        raise InputError(
+            "VADOSE_JOBS_DATABASE",
+            "with VADOSE_SCHEDULER the jobs cannot be in a file, which other machines do not see",
+            "postgresql://USER:PASSWORD@HOST/DATABASE",
+        )
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -52,9 +105,52 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(128)
+        listener.listen(1024)
     except OSError as error:
         listener.close()
         wrong = f"{host}:{port} cannot be listened at ({error.strerror or error})"
         raise InputError("port", wrong, "a free port of an address of this machine") from None
     return listener
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens at."""
+    with socket.create_server((LOOPBACK, 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _web_server(settings: Settings, listener: socket.socket) -> Part:
+    return Part(
+        name="web server",
+        command=_python("processes.web", str(listener.fileno())),
+        environment=_environment(settings),
+        descriptors=(listener.fileno(),),
+    )
+
+
+def _cluster(settings: Settings) -> Sequence[Part]:
+    """Return a scheduler and its workers."""
+    address = str(settings.scheduler)
+    environment = _environment(settings)
+    scheduler = Part(
+        name="scheduler",
+        command=_python(_CLUSTER, "scheduler", address.rpartition(":")[2]),
+        environment=environment,
+    )
+    workers = [
+        Part(
+            name=f"worker {number}",
+            command=_python(_CLUSTER, "worker", address),
+            environment=environment,
+        )
+        for number in range(1, settings.jobs_at_once + 1)
+    ]
+    return [scheduler, *workers]
+
+
+def _python(module: str, *arguments: str) -> Sequence[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def _environment(settings: Settings) -> Mapping[str, str]:
+    return os.environ | settings.environment()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -17,17 +20,16 @@ from jsonschema import Draft7Validator, FormatChecker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
-from engine.errors import InputError, VadoseError
 from engine.testing import shared_path
 from processes.application import create_application
-from processes.definitions import find_process
 from processes.errors import DismissedError
+from processes.jobs.attempts import order_for, write_down
+from processes.jobs.child import attempt
+from processes.jobs.messages import Progressed
 from processes.jobs.model import JobFilter, JobStatus
-from processes.jobs.store import SqlJobStore, open_store
-from processes.program import JobContext
-from processes.serving import listen
+from processes.jobs.store import open_store
+from processes.serving import free_port, listen
 from processes.settings import Settings
-from processes.validation import read_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,8 +37,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from processes.jobs.dispatcher import Runner
+    from processes.jobs.messages import Said
     from processes.jobs.model import Step
-    from processes.program import StepOutcome
+    from processes.jobs.store import SqlJobStore
 
 
 class IdleRunner:
@@ -56,7 +59,7 @@ class IdleRunner:
         """Do nothing."""
 
 
-class ThreadRunner:
+class InlineRunner:
     """A runner that does each step in a thread of this process: quick, for light processes."""
 
     def __init__(self, store: SqlJobStore, settings: Settings) -> None:
@@ -68,11 +71,10 @@ class ThreadRunner:
 
     def wake(self) -> None:
         """Take the steps that wait."""
-        for waiting in self._store.ready(100):
-            claim = (waiting.job_id, waiting.name)
-            step = self._store.claim(*claim, holder="thread", lease=60)
-            if step is not None:
-                thread = threading.Thread(target=self._work, args=(step,))
+        for step in self._store.ready(limit=1000):
+            claimed = self._store.claim(step.job_id, step.name, holder="test", lease=600)
+            if claimed is not None:
+                thread = threading.Thread(target=self._do, args=(claimed,))
                 thread.start()
                 self._threads.append(thread)
 
@@ -84,37 +86,30 @@ class ThreadRunner:
         for thread in self._threads:
             thread.join()
 
-    def _work(self, step: Step) -> None:
-        key = (step.job_id, step.name, step.attempt)
-        try:
-            outcome = self._outcome(step)
-        except DismissedError:
-            return
-        except VadoseError as error:
-            self._store.fail_step(*key, str(error), by_client=isinstance(error, InputError))
-            return
-        if outcome.outputs is not None:
-            self._store.succeed(*key, outcome.outputs)
-        elif self._store.done(*key, outcome.result, outcome.then):
-            self.wake()
+    def _do(self, step: Step) -> None:
+        order = order_for(step, self._store, self._settings)
+        ending = attempt(order, StoreLine(self._store, step))
+        write_down(step, ending, self._store, self._settings)
+        self.wake()
 
-    def _outcome(self, step: Step) -> StepOutcome:
-        job = self._store.get(step.job_id)
-        process = find_process(job.process_id)
-        context = JobContext(
-            process_id=process.id,
-            inputs=read_inputs(process.inputs, dict(job.inputs)),
-            settings=self._settings,
-            run_id=job.id,
-            results=self._store.step_results(job.id),
-            force=job.force,
-        )
 
-        def progress(fraction: float, message: str) -> None:
-            if not self._store.report(job.id, step.name, step.attempt, fraction, message):
-                raise DismissedError(job.id)
+class StoreLine:
+    """What a child says, written to the store without a supervisor between."""
 
-        return process.load().step(step.name, context, progress)
+    def __init__(self, store: SqlJobStore, step: Step) -> None:
+        self._store = store
+        self._key = (step.job_id, step.name, step.attempt)
+
+    def say(self, said: Said) -> None:
+        """Write progress; end what is unwanted."""
+        if isinstance(said, Progressed):
+            wanted = self._store.report(*self._key, said.fraction, said.message)
+            if not wanted:
+                raise DismissedError(self._key[0])
+
+    def may_publish(self) -> bool:
+        """Ask the store."""
+        return self._store.publishing(*self._key)
 
 
 @contextmanager
@@ -122,7 +117,7 @@ def serving(settings: Settings, runner: Runner | None = None) -> Iterator[httpx.
     """Serve in a thread, over real sockets; give a client of it."""
     with listen("127.0.0.1", 0) as listener:
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-        application = create_application(settings, runner)
+        application = create_application(settings, runner or IdleRunner())
         configuration = uvicorn.Config(application, log_config=None, timeout_graceful_shutdown=1)
         server = uvicorn.Server(configuration)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -134,6 +129,39 @@ def serving(settings: Settings, runner: Runner | None = None) -> Iterator[httpx.
         finally:
             server.should_exit = True
             thread.join()
+
+
+@contextmanager
+def launched(settings: Settings) -> Iterator[httpx.Client]:
+    """Start the whole service, as processes; give a client of it."""
+    settings = settings.model_copy(update={"port": free_port()})
+    command = [sys.executable, "-m", "processes", "serve"]
+    log = settings.data / "service.log"
+    with log.open("ab") as output:
+        service = subprocess.Popen(
+            command, env=os.environ | settings.environment(), stdout=output, stderr=output
+        )
+    address = f"http://127.0.0.1:{settings.port}"
+    try:
+        with httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
+            until_healthy(client, service, log)
+            yield client
+    finally:
+        service.terminate()
+        assert service.wait(60) == 0
+
+
+def until_healthy(client: httpx.Client, service: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a service answers."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            if client.get("/health").is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+        assert service.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
 
 
 @pytest.fixture(autouse=True)
@@ -153,7 +181,7 @@ def serve() -> Callable[..., AbstractContextManager[httpx.Client]]:
     def serve_settings(
         settings: Settings, *, run_jobs: bool = True
     ) -> AbstractContextManager[httpx.Client]:
-        return serving(settings, None if run_jobs else IdleRunner())
+        return launched(settings) if run_jobs else serving(settings, IdleRunner())
 
     return serve_settings
 
@@ -191,7 +219,7 @@ def working(settings: Settings) -> Iterator[httpx.Client]:
     """Serve in a thread, and work in threads."""
     with (
         closing(open_store(settings.job_database)) as store,
-        serving(settings, ThreadRunner(store, settings)) as found,
+        serving(settings, InlineRunner(store, settings)) as found,
     ):
         yield found
 
