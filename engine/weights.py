@@ -1,0 +1,168 @@
+"""How much of each part of an analysis to take, estimated without the truth.
+
+The analysis (`engine.analysis`) takes its parts from SMAP and from the model. How far either can be
+trusted is estimated from the training period:
+
+``smap``
+    With ``S'`` and ``M'`` the deseasonalised anomalies of SMAP and of the model in blocks that it
+    has not learnt from, ``amplitude = cov(S', M') / var(M')``: a regression's changes are damped,
+    and SMAP's errors do not bias this slope. The rest ``S' - amplitude M'`` is SMAP's error, of
+    variance ``e²`` by triple collocation, and the model's own. So
+    ``smap = 1 - e² / var(S' - amplitude M')``, the share of the rest that is the model's error.
+    Its witnesses share no input: SMAP; a model of what wet soil does (temperature, colour, leaves,
+    fluorescence) that has not seen rain; and the rain of the last months.
+``detail``
+    One scale up, with 9 km as fine inside 27 km as coarse, SMAP's anomalies within 27 km are
+    regressed on the model's: a slope that SMAP's errors do not bias. At 1 km the model is noisier.
+    True anomalies last from month to month and noise does not, so the slope is reduced by the
+    ratio of the model's persistence (lag of one month) within 9 km and within 27 km.
+``static``
+    Of what SMAP's long-term mean says beyond the model's. A bias of SMAP and an error of the model
+    look alike without stations, so it is 0 unless a standard deviation ``s`` of SMAP's bias is
+    documented; then it is ``max(0, 1 - s² / var(R))``, with ``R`` the difference of the two means
+    in blocks that the model has not learnt from.
+
+References
+----------
+Gruber, A. et al. (2016). Recent advances in (soil moisture) triple collocation analysis.
+doi:10.1016/j.jag.2015.09.002
+
+Su, C.-H. et al. (2014). Beyond triple collocation: Applications to soil moisture monitoring.
+doi:10.1002/2013JD021043
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.collocation import deseasonalised, persistence, triple_collocation
+from engine.history import detail, fine_detail, slope
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from engine.history import History
+
+SMAP_RANGE = (0.3, 0.8)
+"""Where SMAP's share is kept: the witnesses share errors of rain that collocation takes for signal.
+"""
+AMPLITUDE_RANGE = (0.7, 2.0)
+"""Where the factor of the model's changes is kept."""
+DEFAULT_SMAP, DEFAULT_DETAIL = 0.5, 0.3
+"""What is taken where the training period is too short to tell."""
+
+_DOUBT = 2.0
+"""Factor by which SMAP's error variance is changed either way to see what depends on it."""
+
+
+class Weights(BaseModel):
+    """The shares of an analysis, and what they come from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    smap: float = Field(ge=0, le=1, description="Share of SMAP in the changes of a coarse cell.")
+    amplitude: float = Field(gt=0, description="Factor of the model's changes of a coarse cell.")
+    detail: float = Field(ge=0, le=1, description="Share of the model's changes within it.")
+    static: float = Field(ge=0, le=1, description="Share of SMAP's mean beyond the model's.")
+    smap_between: tuple[float, float] = Field(
+        description="SMAP's share were its error variance twice or half the estimated one."
+    )
+    smap_error: float | None = Field(
+        default=None, description="Standard deviation of SMAP's monthly errors, m3 m-3."
+    )
+    model_error: float | None = Field(
+        default=None,
+        description="Standard deviation of the errors of the model's monthly changes at 9 km, in "
+        "blocks that it has not learnt from, m3 m-3.",
+    )
+    persistence: tuple[float, float] | None = Field(
+        default=None, description="Of the model's detail within 9 km and within 27 km, lag 1 month."
+    )
+    defaults: dict[str, str] = Field(
+        default_factory=dict, description="Shares that could not be estimated, and why."
+    )
+
+
+def estimate_weights(history: History, bias: float | None = None) -> Weights:
+    """Estimate the shares of an analysis from a training period.
+
+    Parameters
+    ----------
+    history
+        The training period. Months of the year that occur twice are needed.
+    bias
+        Documented standard deviation of SMAP's static bias, m3 m-3.
+    """
+    defaults: dict[str, str] = {}
+    changes = _changes(history, defaults)
+    inner = _detail(history, defaults)
+    return Weights(
+        **changes,
+        **inner,
+        static=_static(history, bias),
+        defaults=defaults,
+    )
+
+
+def smap_error(history: History) -> float | None:
+    """Return the variance of SMAP's monthly errors, (m3 m-3)²; None where it cannot be told."""
+    if history.effects is None or history.memory is None:
+        return None
+    witnesses = (history.coarse, history.effects, history.memory)
+    found = triple_collocation(*(deseasonalised(one, history.months) for one in witnesses))
+    return None if found is None else found.error
+
+
+def _changes(history: History, defaults: dict[str, str]) -> dict[str, object]:
+    """Weigh SMAP's changes of a coarse cell against the model's."""
+    smap, model = (
+        deseasonalised(one, history.months) for one in (history.coarse, history.held_out)
+    )
+    amplitude, error = slope(smap, model), smap_error(history)
+    if not amplitude > 0 or error is None:
+        defaults["smap"] = "too few months of the year occur twice, or there are no witnesses"
+        usual = (DEFAULT_SMAP, DEFAULT_SMAP)
+        return {"smap": DEFAULT_SMAP, "amplitude": 1.0, "smap_between": usual}
+    amplitude = float(np.clip(amplitude, *AMPLITUDE_RANGE))
+    rest = float(np.nanvar(smap - amplitude * model))
+    shares = [_share(rest, doubt * error) for doubt in (1, _DOUBT, 1 / _DOUBT)]
+    return {
+        "smap": shares[0],
+        "amplitude": amplitude,
+        "smap_between": (shares[1], shares[2]),
+        "smap_error": float(np.sqrt(error)),
+        "model_error": float(np.sqrt(max(rest - error, 0.0))),
+    }
+
+
+def _share(rest: float, error: float) -> float:
+    return float(np.clip(1 - error / rest if rest > 0 else DEFAULT_SMAP, *SMAP_RANGE))
+
+
+def _detail(history: History, defaults: dict[str, str]) -> dict[str, object]:
+    """Weigh the model's changes within a coarse cell."""
+    months = history.months
+    smap = detail(deseasonalised(history.coarse, months))
+    model = detail(deseasonalised(history.held_out, months))
+    lasting = tuple(persistence(one, months) for one in (_within(history), model))
+    up = slope(smap, model)
+    if not (np.isfinite(up) and lasting[0] > 0 and lasting[1] > 0):
+        defaults["detail"] = "too few months follow each other, or occur twice"
+        return {"detail": DEFAULT_DETAIL}
+    share = up * min(lasting[0] / lasting[1], 1.0)
+    return {"detail": float(np.clip(share, 0, 1)), "persistence": lasting}
+
+
+def _within(history: History) -> NDArray[np.float64]:
+    return deseasonalised(fine_detail(history.fine), history.months)
+
+
+def _static(history: History, bias: float | None) -> float:
+    """Weigh what SMAP's mean says beyond the model's."""
+    if bias is None:
+        return 0.0
+    rest = float(np.nanvar(np.nanmean(history.coarse - history.held_out, axis=0)))
+    return max(0.0, 1 - bias**2 / rest) if rest > 0 else 0.0
