@@ -43,12 +43,15 @@ class Bounds:
         )
 
     def describe(self) -> dict[str, JsonValue]:
-        """Return the bounds as ``additionalParameters`` of a process description."""
+        """Return the bounds as ``additionalParameters`` of a process description.
+
+        As texts: of a whole number the OGC's schema says that it is one of number and integer.
+        """
         return {
             "title": "Limits of a request",
             "parameters": [
-                {"name": "mostMonths", "value": [self.months]},
-                {"name": "mostCells", "value": [self.cells]},
+                {"name": "mostMonths", "value": [str(self.months)]},
+                {"name": "mostCells", "value": [str(self.cells)]},
             ],
         }
 

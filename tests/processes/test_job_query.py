@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from processes.jobs.store import SqlJobStore
 
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
+ANEW = {"Cache-Control": "no-cache"}
 
 
 def wanted(query: str) -> JobFilter:
@@ -78,12 +79,10 @@ def test_any_query_is_read_or_refused(values: dict[str, str]) -> None:
 
 def test_the_store_follows_every_filter(store: SqlJobStore) -> None:
     """State, process, time of acceptance and time of the run."""
-    first = store.create("reconstruct-sif", {})
-    store.claim()
-    store.succeed(first.id, 1, {})
-    second = store.create("echo", {})
-    store.claim()
-    third = store.create("echo", {})
+    first, second, third = (store.create(one, {})[0] for one in ("reconstruct-sif", "echo", "echo"))
+    for job in (first, second):
+        store.claim(job.id, "prepare", holder="test", lease=60)
+    store.succeed(first.id, "prepare", 1, {})
 
     def ids(**restrictions: object) -> list[str]:
         return [job.id for job in store.find(JobFilter(**restrictions))[0]]  # type: ignore[arg-type]
@@ -104,7 +103,7 @@ def test_pages_keep_their_filters(client: httpx.Client) -> None:
     """The links of a page lead on and back with the same restrictions."""
     for _ in range(3):
         body = {"inputs": {"datetime": "2020-05"}}
-        client.post("/processes/reconstruct-sif/execution", json=body)
+        client.post("/processes/reconstruct-sif/execution", json=body, headers=ANEW)
     address = "/jobs?status=accepted&processID=reconstruct-sif&limit=1"
     first = client.get(address).json()
     (following,) = [link["href"] for link in first["links"] if link["rel"] == "next"]

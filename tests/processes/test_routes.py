@@ -12,7 +12,7 @@ import pytest
 
 from processes.definitions import PROCESSES
 from processes.jobs.model import JobFilter
-from processes.jobs.store import SqlJobStore
+from processes.jobs.store import open_store
 from processes.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import httpx
 
 EXECUTION = "/processes/downscale-smap/execution"
+HEADERS = {"Prefer": "respond-async", "Cache-Control": "no-cache"}
 OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
 
 
@@ -32,7 +33,21 @@ def linked(document: dict[str, Any], relation: str) -> str:
 
 def execute(client: httpx.Client, **inputs: object) -> httpx.Response:
     body = {"inputs": {"datetime": "2020-05"} | inputs}
-    return client.post(EXECUTION, json=body, headers={"Prefer": "respond-async"})
+    return client.post(EXECUTION, json=body, headers=HEADERS)
+
+
+def end(settings: Settings, job_id: str, outputs: dict[str, Any]) -> None:
+    """End a job well, without doing anything."""
+    with closing(open_store(settings.job_database)) as store:
+        store.claim(job_id, "prepare", holder="test", lease=60)
+        assert store.succeed(job_id, "prepare", 1, outputs)
+
+
+def fail(settings: Settings, job_id: str, message: str, *, by_client: bool) -> None:
+    """End a job badly."""
+    with closing(open_store(settings.job_database)) as store:
+        store.claim(job_id, "prepare", holder="test", lease=60)
+        assert store.fail_step(job_id, "prepare", 1, message, by_client=by_client)
 
 
 def test_processes_are_listed_and_described(client: httpx.Client, obeys: Callable) -> None:
@@ -86,12 +101,8 @@ def test_a_successful_job_links_its_results(
             "response": "document",
         },
     ).json()["jobID"]
-    store = SqlJobStore.open(settings.job_database)
-    while (claimed := store.claim()) is not None and claimed.id != job_id:
-        pass
     items = {"type": "FeatureCollection", "features": [{"assets": {"a": {"href": "catalog/x"}}}]}
-    store.succeed(job_id, 1, {"items": items, "model": {}, "report": {"months": 1}})
-    store.close()
+    end(settings, job_id, {"items": items, "model": {}, "report": {"months": 1}})
     status = client.get(f"/jobs/{job_id}").json()
     obeys("statusInfo.yaml", status)
     (address,) = [link["href"] for link in status["links"] if link["rel"].endswith("/results")]
@@ -107,20 +118,15 @@ def test_results_of_failed_and_dismissed_jobs_say_why(
     client: httpx.Client, settings: Settings
 ) -> None:
     """The reason, as 4xx where the request was at fault, 5xx where the service was, 410 after."""
-    store = SqlJobStore.open(settings.job_database)
-    while store.claim() is not None:
-        pass
     for by_client, status in ((True, 400), (False, 500)):
         job_id = execute(client).json()["jobID"]
-        store.claim()
-        store.fail(job_id, 1, "SPL4SMGP: nothing usable", by_client=by_client)
+        fail(settings, job_id, "SPL4SMGP: nothing usable", by_client=by_client)
         reply = client.get(f"/jobs/{job_id}/results")
         assert reply.status_code == status
         assert "SPL4SMGP: nothing usable" in reply.json()["detail"]
     job_id = execute(client).json()["jobID"]
     client.delete(f"/jobs/{job_id}")
     assert client.get(f"/jobs/{job_id}/results").status_code == 410
-    store.close()
 
 
 def test_files_that_stayed_with_a_job_are_served_and_go_with_it(
@@ -194,18 +200,25 @@ def test_jobs_are_listed_in_pages(client: httpx.Client, obeys: Callable) -> None
         (b"", "the body is no JSON"),
         (b"[1, 2]", "the body is no JSON object"),
         (b"null", "the body is no JSON object"),
-        (b'{"inputs": {"datetime": NaN}}', "the body is no JSON"),
+        (b'{"inputs": {"datetime": NaN}}', "the body has NaN, which JSON has not"),
         (b"[" * 100_000, "the body is nested too deeply; allowed: 64 levels"),
         (b'{"a":' * 70 + b"1" + b"}" * 70, "the body is nested too deeply; allowed: 64 levels"),
-        (b'{"inputs": {"datetime": ' + b"1" * 5000 + b"}}", "a number of 5000 digits"),
-        (b'{"inputs": {"datetime": 1e999}}', "a number is too large"),
+        (
+            b'{"inputs": {"datetime": ' + b"1" * 5000 + b"}}",
+            "a number of 5000 digits; allowed",
+        ),
+        (b'{"inputs": {"datetime": 1e999}}', "a number that is too large"),
         (b'{"inputs": {"datetime": "\\ud800"}}', "half of a surrogate pair"),
         (b'{"inputs": {"datetime": "\xff"}}', "the body is no UTF-8 text"),
         (b'{"inputs": {"datetime": "2020-05"', "the body is no JSON (line 1, column 34)"),
         (b'{"inputs": null}', "inputs: null; allowed: a JSON object"),
         (b'{"inputs": [1]}', "inputs: [1]; allowed: a JSON object"),
         (b'{"inputs": {"datetime": null}}', "datetime: null; allowed: a value"),
-        (b'{"inputs": {"datetime": {"href": "http://a/b"}}}', "it is given by reference"),
+        (
+            b'{"inputs": {"datetime": {"href": "http://127.0.0.1/b"}}}',
+            "datetime.href: its host is loopback; allowed: a public address by http or https",
+        ),
+        (b'{"inputs": {"datetime": {"href": 5}}}', "datetime.href: 5; allowed: the address"),
         (b'{"inputs": {}}', "datetime: it is required"),
         (b'{"inputs": {"datetime": "2020-05"}, "mode": "async"}', "unknown member mode"),
         (b'{"inputs": {"datetime": "2020-05"}, "response": "bogus"}', "response: 'bogus'"),
@@ -213,7 +226,33 @@ def test_jobs_are_listed_in_pages(client: httpx.Client, obeys: Callable) -> None
         (b'{"inputs": {"datetime": "2020-05"}, "outputs": ["items"]}', 'outputs: ["items"]'),
         (b'{"inputs": {"datetime": "2020-05"}, "outputs": null}', "outputs: null"),
         (b'{"inputs": {"datetime": "2020-05"}, "response": null}', "response: null"),
-        (b'{"inputs": {"datetime": "2020-05"}, "subscriber": {}}', "callbacks are not offered"),
+        (
+            b'{"inputs": {"datetime": "2020-05"}, "subscriber": {}}',
+            "subscriber.successUri: it is required; allowed: an address",
+        ),
+        (
+            b'{"inputs": {"datetime": "2020-05"}, "subscriber": "http://a/"}',
+            "subscriber: 'http://a/'; allowed: an object with successUri, inProgressUri, failedUri",
+        ),
+        (
+            b'{"inputs": {"datetime": "2020-05"}, "subscriber": {"successUri": null}}',
+            "subscriber.successUri: null; allowed: an address",
+        ),
+        (
+            b'{"inputs": {"datetime": "2020-05"}, "subscriber": {"mailto": "a"}}',
+            "unknown member subscriber.mailto; allowed: successUri, inProgressUri, failedUri",
+        ),
+        (
+            b'{"inputs": {"datetime": "2020-05"}, "subscriber": {"successUri": "ftp://a/"}}',
+            "subscriber.successUri: it is no web address; allowed: a public address by http",
+        ),
+        (
+            (
+                b'{"inputs": {"datetime": "2020-05"}, "subscriber":'
+                b' {"successUri": "http://8.8.8.8/", "failedUri": "http://169.254.169.254/"}}'
+            ),
+            "subscriber.failedUri: its host is link-local; allowed: a public address",
+        ),
         (
             b'{"inputs": {"datetime": "2020-05"}, "outputs": {"items": 5}}',
             "outputs.items: 5; allowed: an object",
@@ -323,6 +362,5 @@ def test_browsers_get_pages(client: httpx.Client, address: str) -> None:
 def test_health_is_told(client: httpx.Client, settings: Settings) -> None:
     """A service that can read its jobs says that it is well."""
     assert client.get("/health").json()["status"] == "ok"
-    store = SqlJobStore.open(settings.job_database)
-    assert store.find(JobFilter())[1] >= 0
-    store.close()
+    with closing(open_store(settings.job_database)) as store:
+        assert store.find(JobFilter())[1] >= 0
