@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ import rasterio
 
 from engine.cog import geobox_of, read_cog
 from engine.errors import InputError, MissingDataError
-from stac.publish import publish_month
+from stac.publish import publish_month, published_month
 from stac.read import collections_of, items_of, read_catalog, read_collection, read_item
 from stac.store import LocalCatalog
 from stac.testing import AREA, MAY, NOW, toy_dataset, toy_provenance, toy_series
@@ -168,6 +170,25 @@ def test_publishing_twice_changes_nothing(catalog: LocalCatalog) -> None:
     assert list((catalog.root / ".staging").iterdir()) == []
 
 
+def test_the_order_of_months_leaves_no_trace(tmp_path: Path) -> None:
+    """Whatever order jobs publish in, also twice, the documents are the same to the byte."""
+    months = [MAY.shift(k) for k in range(3)]
+    roots = []
+    orders = list(itertools.permutations(months))
+    for number, order in enumerate(orders[::2]):
+        roots.append(tmp_path / str(number))
+        for month in (*order, order[0]):
+            sources = toy_provenance().sources[: 1 + month.month % 3]
+            provenance = replace(toy_provenance(synthetic=False), sources=sources)
+            series = toy_series("toy")
+            publish_month(
+                LocalCatalog(roots[-1]), series, month, toy_dataset(), provenance, now=NOW
+            )
+    content = [{name: digest for name, (_, digest) in snapshot(root).items()} for root in roots]
+    assert all(one == content[0] for one in content)
+    assert validate_catalog(roots[0]) == []
+
+
 def test_other_bytes_become_the_next_version(catalog: LocalCatalog) -> None:
     """Published files stay as they are; the item moves on and knows where it came from."""
     first = publish(catalog)
@@ -202,6 +223,70 @@ def test_new_words_alone_are_no_new_version(catalog: LocalCatalog) -> None:
     assert second.properties["updated"] == "2026-01-03T03:04:05Z"
     assert second.properties["version"] == "1"
     assert validate_catalog(catalog.root) == []
+
+
+RECIPE = replace(toy_provenance(), recipe="a")
+
+
+def test_a_month_is_known_by_its_recipe(catalog: LocalCatalog) -> None:
+    """The same series by the same recipe is there; another one, or a map without any, is not."""
+    publish(catalog)
+    assert published_month(catalog, toy_series(), MAY, RECIPE) is None
+    publish_month(catalog, toy_series(), MAY, toy_dataset(), RECIPE)
+    found = published_month(catalog, toy_series(), MAY, RECIPE)
+    assert found is not None
+    assert (found["id"], found["properties"]["version"]) == (toy_series().item_id(MAY), "1")
+    for series, month, provenance in (
+        (toy_series(), MAY.shift(1), RECIPE),
+        (toy_series(model_id="rf-ffff"), MAY, RECIPE),
+        (toy_series(), MAY, replace(RECIPE, recipe="b")),
+        (toy_series(), MAY, toy_provenance()),
+    ):
+        assert published_month(catalog, series, month, provenance) is None
+
+
+def test_a_file_that_was_lost_is_published_again(catalog: LocalCatalog) -> None:
+    """A month without all of its files is not there; publishing it brings back just those."""
+    item = publish_month(catalog, toy_series(), MAY, toy_dataset(), RECIPE)
+    before = snapshot(catalog.root)
+    lost = catalog.root / str(item.assets["soil_moisture"].get_absolute_href())
+    lost.unlink()
+    assert published_month(catalog, toy_series(), MAY, RECIPE) is None
+    publish_month(catalog, toy_series(), MAY, toy_dataset(), RECIPE)
+    after = snapshot(catalog.root)
+    name = str(lost.relative_to(catalog.root))
+    assert after.pop(name)[1] == before.pop(name)[1]
+    assert after == before
+
+
+class Fence:
+    """Lets a publisher pass a number of times."""
+
+    def __init__(self, passes: int) -> None:
+        self.left = passes
+
+    def __call__(self) -> None:
+        """Pass, or raise."""
+        if self.left == 0:
+            raise PermissionError("another one publishes")
+        self.left -= 1
+
+
+@pytest.mark.parametrize("passes", [0, 1])
+def test_a_publisher_that_was_replaced_changes_nothing(catalog: LocalCatalog, passes: int) -> None:
+    """Refused before the first file or before the item: no reader sees a thing of it."""
+    first = publish(catalog)
+    before = snapshot(catalog.root)
+    other = toy_dataset(shift=0.03)
+    with pytest.raises(PermissionError):
+        publish_month(catalog, toy_series(), MAY, other, RECIPE, fence=Fence(passes))
+    (item,) = items_of(catalog, OFFICIAL)
+    assert item.to_dict() == first.to_dict()
+    assert {name: snapshot(catalog.root)[name] for name in before} == before
+    assert validate_catalog(catalog.root) == []
+    # What it placed goes with the next one that publishes the month, also the same as before.
+    publish(catalog)
+    assert snapshot(catalog.root) == before
 
 
 def test_another_series_gets_a_collection_of_its_own(catalog: LocalCatalog) -> None:

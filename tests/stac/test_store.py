@@ -41,17 +41,39 @@ def test_staging_is_private_and_passes(tmp_path: Path) -> None:
     assert list((tmp_path / ".staging").iterdir()) == []
 
 
-def test_what_a_dead_publisher_left_is_swept_after_a_day(tmp_path: Path) -> None:
-    """A folder of yesterday goes, one of today may belong to somebody."""
+def test_what_a_dead_publisher_left_is_swept(tmp_path: Path) -> None:
+    """A folder whose lock nobody holds goes; one that is locked, or brand-new, stays."""
     store = LocalCatalog(tmp_path)
-    old, new = tmp_path / ".staging" / "old", tmp_path / ".staging" / "new"
-    for folder in (old, new):
+    dead, young = tmp_path / ".staging" / "dead", tmp_path / ".staging" / "young"
+    for folder in (dead, young):
         folder.mkdir(parents=True)
-    past = time.time() - 2 * 24 * 3600
-    os.utime(old, (past, past))
-    with store.staging():
-        assert not old.exists()
-        assert new.exists()
+    past = time.time() - 3600
+    with store.staging() as alive:
+        for folder in (dead, alive):
+            os.utime(folder, (past, past))
+        with store.staging():
+            assert not dead.exists()
+            assert young.exists()
+            assert alive.exists()
+
+
+def test_a_document_that_cannot_be_written_leaves_nothing(store: LocalCatalog) -> None:
+    """Where the target's folder cannot be made, no half of it stays anywhere."""
+    store.write("a", b"a file, no folder")
+    with pytest.raises(FileExistsError):
+        store.write("a/b.json", b"{}")
+    assert store.names("") == ("a",)
+    assert list((store.root / ".staging").iterdir()) == []
+
+
+def test_a_file_is_measured_listed_and_removed(store: CatalogStore) -> None:
+    """What is not there has no size, a folder that is not there no names."""
+    store.write("a/b.json", b"{}")
+    assert (store.size("a/b.json"), store.size("a/c.json")) == (2, None)
+    assert (store.names("a"), store.names("b")) == (("b.json",), ())
+    store.remove("a/b.json")
+    store.remove("a/b.json")
+    assert store.names("a") == ()
 
 
 def test_the_lock_keeps_a_second_publisher_waiting(store: CatalogStore) -> None:
