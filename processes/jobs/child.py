@@ -157,8 +157,8 @@ def storage_trouble(error: BaseException, settings: Settings) -> str | None:
     for link in _chain(error):
         number = _error_number(link)
         if number in _STORAGE:
-            where = _named(getattr(link, "filename", None), settings)
-            return f"{where}: {_STORAGE[number]}"
+            where = _folder(getattr(link, "filename", None), settings)
+            return f"{where}{_STORAGE[number]}"
     return None
 
 
@@ -192,13 +192,13 @@ def _error_number(error: BaseException) -> int | None:
     return next((number for words, number in _STORAGE_WORDS.items() if words in text), None)
 
 
-def _named(name: object, settings: Settings) -> str:
-    """Return a file's name below the data folder; no other path is anybody's business."""
+def _folder(name: object, settings: Settings) -> str:
+    """Return a file's folder below the data folder; no other path is anybody's business."""
     if isinstance(name, str | Path):
         path, data = Path(name).absolute(), settings.data.absolute()
         if path.is_relative_to(data):
-            return str(path.relative_to(data).parent)
-    return "the data folder"
+            return f"{path.relative_to(data).parent}: "
+    return ""
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

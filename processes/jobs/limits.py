@@ -43,7 +43,7 @@ class Limits:
         """Return which limit a process and its descendants break, or None."""
         now = time.monotonic()
         if now - self._started > self.seconds:
-            return f"the work took longer than the {self.seconds:.0f} s allowed"
+            return f"the work took longer than the {self.seconds:g} s allowed"
         if now < self._next_look:
             return None
         self._next_look = now + LOOK_SECONDS
