@@ -30,6 +30,7 @@ from processes.jobs.model import JobFilter, JobStatus
 from processes.jobs.store import open_store
 from processes.serving import free_port, listen
 from processes.settings import Settings
+from processes.testing import PostgreSQL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -256,6 +257,21 @@ def store(tmp_path: Path) -> Iterator[SqlJobStore]:
     opened = open_store(tmp_path / "jobs.sqlite")
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """Give a real PostgreSQL, started once a session; each test takes databases of its own."""
+    with PostgreSQL.find() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: PostgreSQL) -> str:
+    """Give the name of a database with the tables of the store, to copy."""
+    name = postgresql.new_database()
+    open_store(postgresql.url(name)).close()
+    return name
 
 
 @pytest.fixture(scope="session")
