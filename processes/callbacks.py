@@ -189,8 +189,7 @@ class Courier:
                 await self.round()
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
-            with suppress(StoreUnavailableError):
-                self._store.resign("callbacks", self._name)
+            self.resign()
 
     async def round(self) -> None:
         """Send what is due now, all at the same time."""
@@ -202,6 +201,11 @@ class Courier:
             LOGGER.warning("callbacks wait: the database of the jobs does not answer")
         except Exception:
             LOGGER.exception("the courier stumbled")
+
+    def resign(self) -> None:
+        """Let another courier deliver."""
+        with suppress(StoreUnavailableError):
+            self._store.resign("callbacks", self._name)
 
     async def _deliver(self, callback: Callback) -> None:
         try:
