@@ -32,6 +32,15 @@ if TYPE_CHECKING:
 RECIPE = "1"
 """To be raised when the same model and files make another map than before."""
 
+_ALGORITHMS = {
+    "rf": "random forest",
+    "xgboost": "gradient-boosted trees",
+    "svr": "support vector regression",
+    "dnn": "neural networks",
+    "stacking": "stacked algorithms",
+}
+"""Names of algorithms in words."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publisher:
@@ -155,7 +164,7 @@ def _summary(card: ModelCard) -> ModelSummary:
     return ModelSummary(
         id=card.id,
         target=card.target.name,
-        algorithm="random forest",
+        algorithm=_ALGORITHMS.get(card.algorithm, card.algorithm),
         features=card.feature_names,
         trained_on=f"{card.training[0]}/{card.training[-1]}",
         scores=scores,
