@@ -32,9 +32,12 @@ if TYPE_CHECKING:
 _PROCESSES = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf"
 CONFORMANCE = [
     f"{_PROCESSES}/{name}"
-    for name in ("core", "ogc-process-description", "json", "html", "oas30", "job-list", "dismiss")
+    for name in (
+        *("core", "ogc-process-description", "json", "html", "oas30"),
+        *("job-list", "callback", "dismiss"),
+    )
 ]
-"""Classes of OGC API - Processes 1.0 that the service obeys; callbacks are not among them."""
+"""Classes of OGC API - Processes 1.0 that the service obeys: all of them."""
 
 
 def load_pygeoapi(settings: Settings) -> Starlette:

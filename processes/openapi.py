@@ -75,7 +75,7 @@ def _description(process: Process) -> Json:
 
 def _execution(process: Process) -> Json:
     problem = _local("responses/ExecutionProblem")
-    problems: Json = dict.fromkeys(("400", "413", "415", "503", "default"), problem)
+    problems: Json = dict.fromkeys(("400", "413", "415", "default"), problem)
     at_once: Json = {
         "200": {"description": "The results.", "content": _forms(process)},
         "204": _local("responses/References"),
@@ -87,7 +87,7 @@ def _execution(process: Process) -> Json:
         "summary": process.title,
         "description": process.description,
         "tags": ["processes"],
-        "parameters": [_local("parameters/Prefer")],
+        "parameters": [_local("parameters/Prefer"), _local("parameters/CacheControl")],
         "requestBody": {
             "required": True,
             "content": {JSON: {"schema": _local(f"schemas/{process.id}-execute")}},
@@ -95,8 +95,33 @@ def _execution(process: Process) -> Json:
         "responses": {
             **(at_once if process.synchronous else {}),
             "201": _local("responses/Job"),
+            "503": _local("responses/Busy"),
             **problems,
         },
+        "callbacks": _callbacks(process),
+    }
+
+
+def _callbacks(process: Process) -> Json:
+    """Return what the service posts to the subscriber of a request."""
+    news = {
+        "successUri": ("Results of a job", f"schemas/{process.id}-results"),
+        "inProgressUri": ("Status of a job that was started", "schemas/statusInfo"),
+        "failedUri": ("Status of a job that ended without results", "schemas/statusInfo"),
+    }
+    return {
+        member: {f"{{$request.body#/subscriber/{member}}}": {"post": _callback(title, schema)}}
+        for member, (title, schema) in news.items()
+    }
+
+
+def _callback(title: str, schema: str) -> Json:
+    headers = ("Webhook-Id", "Webhook-Timestamp", "Webhook-Signature", "Content-Digest")
+    return {
+        "summary": title,
+        "parameters": [{"name": name, "in": "header", **_TEXT} for name in headers],
+        "requestBody": {"required": True, "content": {JSON: {"schema": _local(schema)}}},
+        "responses": {"2XX": _local("responses/Told")},
     }
 
 
@@ -128,7 +153,7 @@ def _inputs(process: Process) -> Json:
 
 
 def _input(described: Json) -> Json:
-    """Return the schema of an input: the value, the value with its format, or a link to a file."""
+    """Return the schema of an input: the value, the value with its format, or a link to it."""
     schema = cast("Json", described["schema"])
     value = _schema(schema)
     qualified: Json = {
@@ -143,9 +168,7 @@ def _input(described: Json) -> Json:
             "format": {"type": "object"},
         },
     }
-    forms: list[JsonValue] = [value, qualified]
-    if schema.get("contentEncoding") == "binary":
-        forms.append(_local("schemas/link"))
+    forms: list[JsonValue] = [value, qualified, _local("schemas/reference")]
     return {"title": described["title"], "description": described["description"], "anyOf": forms}
 
 
@@ -164,6 +187,7 @@ def _execute(process: Process) -> Json:
                 "properties": outputs,
             },
             "response": _local("schemas/response"),
+            "subscriber": _local("schemas/subscriber"),
         },
     }
 

@@ -1,4 +1,9 @@
-"""Jobs and processes as OGC API - Processes 1.0 writes them; no member is ever null."""
+"""Jobs and processes as OGC API - Processes 1.0 writes them; no member is ever null.
+
+The model of a job (:mod:`processes.jobs.model`) knows nothing of how it is written. The draft of
+2.0 says ``id`` for ``jobID`` and ``processingEntityType`` for ``type``, and adds ``request`` and
+``exception``: it needs another module like this one, and no other job.
+"""
 
 from __future__ import annotations
 

@@ -215,6 +215,12 @@ def impatient_client(tmp_path: Path) -> Iterator[httpx.Client]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def serve_at_work() -> Callable[[Settings], AbstractContextManager[httpx.Client]]:
+    """Give the means to serve some settings with light jobs done at once."""
+    return working
+
+
 @contextmanager
 def working(settings: Settings) -> Iterator[httpx.Client]:
     """Serve in a thread, and work in threads."""

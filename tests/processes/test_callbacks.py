@@ -274,6 +274,7 @@ def test_one_that_hangs_holds_up_nobody(
     wait_for(
         lambda: sorted(told.path for told in subscribed.received) == ["/done", "/done", "/hang"]
     )
+    wait_for(lambda: len(store.due_callbacks()) == 1)
     begin = datetime.now(UTC)
     courier.stop()
     assert datetime.now(UTC) - begin < timedelta(seconds=5)
@@ -292,6 +293,44 @@ def test_of_two_couriers_one_delivers(
     store.resign("callbacks", "somebody else")
     deliver(store, settings)
     assert len(subscribed.received) == 1
+
+
+def test_a_request_subscribes(
+    settings: Settings, subscribed: Subscribed, serve_at_work: Callable, wait_for: Callable
+) -> None:
+    """From the request over HTTP to the post: the start, then the results or the failure.
+
+    A subscriber that the client waits beside is told all the same.
+    """
+    told = {
+        "successUri": subscribed.at("/done"),
+        "inProgressUri": subscribed.at("/hang"),
+        "failedUri": subscribed.at("/bad"),
+    }
+    body = {"inputs": {"stringInput": "a"}, "response": "document", "subscriber": told}
+    with serve_at_work(settings) as client:
+        replies = [
+            client.post("/processes/echo/execution", json=body, headers={"Prefer": prefer})
+            for prefer in ("wait=10", "respond-async")
+        ]
+        assert [reply.status_code for reply in replies] == [200, 201]
+        address = replies[1].headers["Location"].removeprefix("http://maps.test/vadose")
+        wait_for(lambda: client.get(address).json()["status"] == "successful")
+        wait_for(lambda: sum(told.path == "/done" for told in subscribed.received) == 2)
+    done = [told.document for told in subscribed.received if told.path == "/done"]
+    assert done == [{"stringInput": "a"}] * 2
+    assert "/bad" not in {told.path for told in subscribed.received}
+
+
+def test_the_misspelt_member_of_the_standard_is_taken(
+    settings: Settings, store: SqlJobStore, serve: Callable
+) -> None:
+    """``successUrl``, which subscriber.yaml requires, means what it describes as ``successUri``."""
+    body = {"inputs": {"stringInput": "a"}, "subscriber": {"successUrl": "http://127.0.0.1:1/"}}
+    with serve(settings, run_jobs=False) as client:
+        headers = {"Prefer": "respond-async"}
+        reply = client.post("/processes/echo/execution", json=body, headers=headers)
+    assert store.get(reply.json()["jobID"]).subscriber == Subscriber(success="http://127.0.0.1:1/")
 
 
 @given(st.integers(1, 100), st.floats(0, 1))

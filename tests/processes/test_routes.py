@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from processes.definitions import PROCESSES
+from processes.errors import StoreUnavailableError
 from processes.jobs.model import JobFilter
-from processes.jobs.store import open_store
+from processes.jobs.store import SqlJobStore, open_store
 from processes.settings import Settings
 
 if TYPE_CHECKING:
@@ -324,11 +325,84 @@ def test_errors_are_problems(
     obeys("exception.yaml", reply.json())
 
 
-def test_a_full_queue_refuses_more(serve: Callable, settings: Settings, tmp_path: Path) -> None:
-    """Beyond the limit of waiting jobs the service says to try later."""
+def test_a_full_queue_refuses_more(
+    serve: Callable, settings: Settings, tmp_path: Path, obeys: Callable
+) -> None:
+    """Beyond the limit of waiting jobs the service says to try later, and when."""
     few = settings.model_copy(update={"data": tmp_path, "jobs_waiting": 2})
     with serve(few, run_jobs=False) as client:
-        assert [execute(client).status_code for _ in range(3)] == [201, 201, 503]
+        assert [execute(client).status_code for _ in range(2)] == [201, 201]
+        reply = execute(client)
+        assert (reply.status_code, reply.headers["Retry-After"]) == (503, "30")
+        obeys("exception.yaml", reply.json())
+        body = {"inputs": {"datetime": "2020-05"}}
+        assert client.post(EXECUTION, json=body).status_code == 201, "an equal job is in line"
+
+
+def test_a_store_that_is_away_is_told(
+    serve: Callable, settings: Settings, monkeypatch: pytest.MonkeyPatch, obeys: Callable
+) -> None:
+    """503 and when to try again, for reading and for executing, without a word of Python."""
+
+    def away(*_: object, **__: object) -> None:
+        raise StoreUnavailableError("the password of postgres is wrong")
+
+    with serve(settings, run_jobs=False) as client:
+        for name in ("create", "find", "get"):
+            monkeypatch.setattr(SqlJobStore, name, away)
+        for reply in (client.get("/jobs"), client.get("/jobs/x"), execute(client)):
+            assert (reply.status_code, reply.headers["Retry-After"]) == (503, "5")
+            obeys("exception.yaml", reply.json())
+            assert "password" not in reply.text
+
+
+def test_equal_requests_share_a_job(client: httpx.Client) -> None:
+    """The order of inputs, defaults written out and another spelling of a month change nothing."""
+    asked = {"datetime": "2020-11", "bbox": [113, 34, 114, 35]}
+    again = {"bbox": {"bbox": [113.0, 34.0, 114.0, 35.0]}, "datetime": "2020-11/2020-11"}
+    bodies = [
+        {"inputs": asked},
+        {"inputs": again, "response": "raw", "outputs": {}},
+        {"inputs": asked | {"sif": "with", "publish": True}},
+    ]
+    replies = [client.post(EXECUTION, json=body) for body in bodies]
+    assert {reply.status_code for reply in replies} == {201}
+    assert len({reply.headers["Location"] for reply in replies}) == 1
+    client.delete(f"/jobs/{replies[0].json()['jobID']}")
+    anew = client.post(EXECUTION, json=bodies[0])
+    assert anew.headers["Location"] != replies[0].headers["Location"], "a dismissed job is over"
+
+
+def test_what_differs_is_another_job(client: httpx.Client) -> None:
+    """Other inputs, another process, another form of the results, another subscriber."""
+    asked = {"datetime": "2020-12"}
+    bodies: list[dict[str, Any]] = [
+        {"inputs": asked},
+        {"inputs": asked | {"publish": False}},
+        {"inputs": asked, "response": "document"},
+        {"inputs": asked, "outputs": {"items": {}}},
+        {"inputs": asked, "outputs": {"items": {"transmissionMode": "reference"}}},
+        {"inputs": asked, "subscriber": {"successUri": "http://8.8.8.8/"}},
+    ]
+    jobs = {client.post(EXECUTION, json=body).json()["jobID"] for body in bodies}
+    other = client.post(EXECUTION.replace("downscale-smap", "reconstruct-sif"), json=bodies[0])
+    assert len(jobs | {other.json()["jobID"]}) == len(bodies) + 1
+
+
+@pytest.mark.parametrize(
+    ("header", "same"), [("no-cache", False), ("max-age=0, No-Cache", False), ("max-age=0", True)]
+)
+def test_work_can_be_asked_for_anew(
+    client: httpx.Client, settings: Settings, header: str, same: bool
+) -> None:
+    """``Cache-Control: no-cache`` makes a job of its own, which makes everything again."""
+    body = {"inputs": {"datetime": "2021-01"}}
+    first = client.post(EXECUTION, json=body).json()["jobID"]
+    second = client.post(EXECUTION, json=body, headers={"Cache-Control": header}).json()["jobID"]
+    assert (second == first) is same
+    with closing(open_store(settings.job_database)) as store:
+        assert store.get(second).force is not same
+    client.delete(f"/jobs/{second}")
 
 
 def test_the_landing_page_links_processes_and_catalogue(
