@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     type FloatArray = NDArray[np.floating]
 
-MIN_TRIPLETS = 500
-"""Fewest values of each of the three; their months and cells are far from independent."""
+MIN_TRIPLETS = 100
+"""Fewest values of each of the three."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

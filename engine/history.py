@@ -102,6 +102,14 @@ def fine_detail(fine: FloatArray) -> NDArray[np.float64]:
     return np.asarray(fine - means.repeat(BLOCK, axis=-2).repeat(BLOCK, axis=-1))
 
 
+def over_time(values: FloatArray) -> NDArray[np.float64]:
+    """Average ``(t, ...)`` over the times that are there; NaN where there are none."""
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0).sum(axis=0, dtype=np.float64)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
 def slope(response: FloatArray, predictor: FloatArray) -> float:
     """Return the slope of a response on a predictor whose means are 0, over their common values.
 

@@ -7,10 +7,8 @@ trusted is estimated from the training period:
     With ``S'`` and ``M'`` the deseasonalised anomalies of SMAP and of the model in blocks that it
     has not learnt from, ``amplitude = cov(S', M') / var(M')``: a regression's changes are damped,
     and SMAP's errors do not bias this slope. The rest ``S' - amplitude M'`` is SMAP's error, of
-    variance ``e²`` by triple collocation, and the model's own. So
+    variance ``e²`` by triple collocation (`engine.witnesses`), and the model's own. So
     ``smap = 1 - e² / var(S' - amplitude M')``, the share of the rest that is the model's error.
-    Its witnesses share no input: SMAP; a model of what wet soil does (temperature, colour, leaves,
-    fluorescence) that has not seen rain; and the rain of the last months.
 ``detail``
     One scale up, with 9 km as fine inside 27 km as coarse, SMAP's anomalies within 27 km are
     regressed on the model's: a slope that SMAP's errors do not bias. At 1 km the model is noisier.
@@ -21,14 +19,6 @@ trusted is estimated from the training period:
     look alike without stations, so it is 0 unless a standard deviation ``s`` of SMAP's bias is
     documented; then it is ``max(0, 1 - s² / var(R))``, with ``R`` the difference of the two means
     in blocks that the model has not learnt from.
-
-References
-----------
-Gruber, A. et al. (2016). Recent advances in (soil moisture) triple collocation analysis.
-doi:10.1016/j.jag.2015.09.002
-
-Su, C.-H. et al. (2014). Beyond triple collocation: Applications to soil moisture monitoring.
-doi:10.1002/2013JD021043
 """
 
 from __future__ import annotations
@@ -38,8 +28,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.collocation import deseasonalised, persistence, triple_collocation
-from engine.history import detail, fine_detail, slope
+from engine.collocation import deseasonalised, persistence
+from engine.history import detail, fine_detail, over_time, slope
+from engine.witnesses import smap_error
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,15 +98,6 @@ def estimate_weights(history: History, bias: float | None = None) -> Weights:
     )
 
 
-def smap_error(history: History) -> float | None:
-    """Return the variance of SMAP's monthly errors, (m3 m-3)²; None where it cannot be told."""
-    if history.effects is None or history.memory is None:
-        return None
-    witnesses = (history.coarse, history.effects, history.memory)
-    found = triple_collocation(*(deseasonalised(one, history.months) for one in witnesses))
-    return None if found is None else found.error
-
-
 def _changes(history: History, defaults: dict[str, str]) -> dict[str, object]:
     """Weigh SMAP's changes of a coarse cell against the model's."""
     smap, model = (
@@ -164,5 +146,5 @@ def _static(history: History, bias: float | None) -> float:
     """Weigh what SMAP's mean says beyond the model's."""
     if bias is None:
         return 0.0
-    rest = float(np.nanvar(np.nanmean(history.coarse - history.held_out, axis=0)))
+    rest = float(np.nanvar(over_time(history.coarse - history.held_out)))
     return max(0.0, 1 - bias**2 / rest) if rest > 0 else 0.0
