@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.models.graphs.graph import onnx_file
+from engine.models.threads import single_threaded_products
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,6 +106,7 @@ class Settings(BaseModel, ABC):
     )
     seed: int = Field(default=20, ge=0, lt=2**32)
 
+    @single_threaded_products()
     def fit(
         self,
         values: NDArray[np.floating],

@@ -13,6 +13,7 @@ from sklearn.neural_network import MLPRegressor
 from engine.models.candidates.base import Fitted, Sample, Settings
 from engine.models.candidates.preparation import Preparation
 from engine.models.graphs.network import network_graph
+from engine.models.threads import single_threaded_products
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,6 +108,7 @@ class FittedNetworks(Fitted):
     networks: tuple[Layers, ...]
     """Layers of each network, float32, from standardised inputs to a standardised target."""
 
+    @single_threaded_products()
     def predict(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Predict rows."""
         inputs = self.preparation.inputs(values)

@@ -51,10 +51,12 @@ class Drawing:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
-    def constant(self, name: str, values: NDArray[np.floating]) -> str:
-        """Put down a float32 constant and return its name."""
+    def constant(
+        self, name: str, values: NDArray[np.floating], dtype: type[np.floating] = np.float32
+    ) -> str:
+        """Put down a constant and return its name."""
         name = self.prefix + name
-        array = np.ascontiguousarray(values, dtype=np.float32)
+        array = np.ascontiguousarray(values, dtype=dtype)
         self._constants.append(numpy_helper.from_array(array, name))
         return name
 

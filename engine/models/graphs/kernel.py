@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from onnx import TensorProto
 
 from engine.models.graphs.graph import Drawing
 from engine.models.graphs.preparation import draw_centred
@@ -61,13 +62,13 @@ def kernel_graph(
         "exponents",
     )
     kernel = drawing.node("Exp", [exponents], "kernel")
-    summed = drawing.node(
-        "Gemm",
-        [
-            kernel,
-            drawing.constant("weights", weights[:, np.newaxis]),
-            drawing.constant("intercept", np.array([intercept])),
-        ],
-        "summed",
-    )
-    return drawing.graph(summed, _ROWS_PER_CALL)
+    return drawing.graph(_draw_sum(drawing, kernel, weights, intercept), _ROWS_PER_CALL)
+
+
+def _draw_sum(drawing: Drawing, kernel: str, weights: NDArray[np.float64], intercept: float) -> str:
+    """Put down the weighted sum, in float64: great weights of both signs nearly cancel out."""
+    wide = drawing.node("Cast", [kernel], "wide", to=TensorProto.DOUBLE)
+    factors = drawing.constant("weights", weights[:, np.newaxis], np.float64)
+    start = drawing.constant("intercept", np.array([intercept]), np.float64)
+    summed = drawing.node("Add", [drawing.node("MatMul", [wide, factors], "sum"), start], "total")
+    return drawing.node("Cast", [summed], "narrow", to=TensorProto.FLOAT)
