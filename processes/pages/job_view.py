@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 from processes.definitions import PROCESSES
 from processes.pages.maps import maps_of
+from processes.pages.report_view import view_report
+from processes.results import address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,14 +19,18 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from processes.definitions import Output
     from processes.jobs.model import Job, Step
     from processes.pages.maps import Map
+    from processes.pages.report_view import ReportView
     from processes.service import Service
 
     type Document = Mapping[str, JsonValue]
 
 LONGEST_LINE = 160
 """Most characters of a line that sums up a job."""
+LONG_VALUE = 1000
+"""Most characters of a value that a page shows at once."""
 LONGEST_VALUE = 20_000
 """Most characters of a value that a page shows."""
 
@@ -61,6 +67,10 @@ class ResultView:
     """What the value is as it stands."""
     shown: str
     """The value, or its beginning, written to be read."""
+    long: bool
+    """Whether that takes so much room that it is folded away."""
+    report: ReportView | None
+    """What it says in short, where it is a report."""
 
 
 def view_job(service: Service, job: Job) -> JobView:
@@ -76,18 +86,14 @@ def view_job(service: Service, job: Job) -> JobView:
     )
 
 
-def view_results(job: Job, outputs: Document) -> tuple[ResultView, ...]:
-    """Gather what the page of a job's results shows."""
-    described = PROCESSES[job.process_id].outputs
+def view_results(job: Job, outputs: Document, base: str) -> tuple[ResultView, ...]:
+    """Gather what the page of a job's results shows, as a program at some address gets it."""
+    process = PROCESSES.get(job.process_id)
+    described = {} if process is None else process.outputs
     return tuple(
-        ResultView(
-            name=name,
-            title=described[name].title,
-            description=described[name].description,
-            media_type=described[name].written_as,
-            shown=_shown(value),
-        )
+        _result(name, described[name], value, base)
         for name, value in outputs.items()
+        if name in described
     )
 
 
@@ -116,6 +122,20 @@ def _brief(value: JsonValue) -> str:
     if isinstance(value, dict):
         return str(value.get("type", "…"))
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _result(name: str, output: Output, value: JsonValue, base: str) -> ResultView:
+    located = address(value, lambda path: f"{base}/{path}") if output.has_addresses else value
+    shown = _shown(located)
+    return ResultView(
+        name=name,
+        title=output.title,
+        description=output.description,
+        media_type=output.written_as,
+        shown=shown,
+        long=len(shown) > LONG_VALUE,
+        report=view_report(value) if name == "report" else None,
+    )
 
 
 def _shown(value: JsonValue) -> str:

@@ -100,14 +100,14 @@ def job_page(request: Request) -> Response:
 
 def results_page(request: Request) -> Response:
     """Show the results of a successful job."""
-    store = Service.of(request).store
-    job = store.get(request.path_params["job_id"])
-    outputs = store.results(job.id)
+    service = Service.of(request)
+    job = service.store.get(request.path_params["job_id"])
+    outputs = service.store.results(job.id)
     if not job.status.terminal:
         raise ResultsNotReadyError(job.id, job.status)
     if outputs is None:
         raise NoResultsError(job.id, job.status, job.message, by_client=job.by_client)
-    results = view_results(job, outputs)
+    results = view_results(job, outputs, service.base(request))
     return render(request, "results.html", headers=_CHANGING, job=job, results=results)
 
 

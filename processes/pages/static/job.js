@@ -4,6 +4,7 @@ import { follow, refresh } from "./live.js";
 
 const job = document.querySelector("#job");
 const log = document.querySelector("#log");
+const view = log.parentElement;
 const sure = document.querySelector("#sure");
 const refused = document.querySelector("#refused");
 const address = new URL(`jobs/${job.dataset.job}`, new URL(job.dataset.root, location.href));
@@ -21,10 +22,10 @@ async function followLog() {
       return;
     }
     if (lines.length === 0) return;
-    const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 30;
+    const atEnd = view.scrollHeight - view.scrollTop - view.clientHeight < 30;
     log.append(...lines.map(entry));
     log.dataset.after = lines.at(-1).seq;
-    if (atEnd) log.scrollTop = log.scrollHeight;
+    if (atEnd) view.scrollTop = view.scrollHeight;
   }
 }
 

@@ -4,7 +4,7 @@
  * `data-live`; of the rest of the page nothing is touched, neither focus nor scrolling. */
 
 const SHORTEST = 700;
-const LONGEST = 10_000;
+const LONGEST = 5000;
 
 /** Follow the page until it says that nothing will change any more.
  *

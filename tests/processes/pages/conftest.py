@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from processes.jobs.model import LogEntry
 
@@ -78,6 +78,7 @@ def watched(browser: Browser) -> Iterator[Watched]:
     """Give an empty page of a browser without any history."""
     context = browser.new_context(viewport={"width": 1180, "height": 900}, locale="en-GB")
     context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     yield Watched(context.new_page())
     context.close()
 
