@@ -139,8 +139,13 @@ class Settings(BaseSettings):
         return self.data / "jobs.sqlite"
 
     def environment(self) -> dict[str, str]:
-        """Return these settings as environment variables, for a child process, but for secrets."""
+        """Return these settings as environment variables, for a child process.
+
+        The secret that signs callbacks is not among them.
+        """
         values = self.model_dump(mode="json", exclude_none=True, exclude={"callback_secret"})
+        if self.jobs_database is not None:
+            values["jobs_database"] = self.jobs_database.get_secret_value()
         folders = {"data": self.data, "archive": self.archive_folder, "regions": self.region_folder}
         values |= {name: folder.absolute() for name, folder in folders.items()}
         return {PREFIX + name.upper(): str(value) for name, value in values.items()}

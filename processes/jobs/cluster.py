@@ -186,7 +186,9 @@ def run_worker(address: str, settings: Settings) -> None:
 
 
 async def _serve_scheduler(host: str, port: int) -> None:
-    async with Scheduler(host=host, port=port, dashboard=False) as scheduler:
+    # Its own little web server cannot be left out, only be put where nobody is in its way.
+    web = f"{host}:0"
+    async with Scheduler(host=host, port=port, dashboard=False, dashboard_address=web) as scheduler:
         await scheduler.finished()
 
 
