@@ -25,6 +25,7 @@ from processes.jobs.lineage import adopt_orphans, die_with_parent, end_descendan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from types import FrameType
 
 LOGGER = logging.getLogger(__name__)
 
@@ -98,7 +99,8 @@ class ForkServer:
         self.stop()
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-m", __name__, str(theirs.fileno()), *self._preload]
+            arguments = [str(theirs.fileno()), str(os.getpid()), *self._preload]
+            command = [sys.executable, "-m", __name__, *arguments]
             self._process = subprocess.Popen(  # noqa: S603  (our own program)
                 command,
                 env=os.environ | self._environment,
@@ -221,6 +223,7 @@ class _Server:
     def _become_child(self, parent: int, descriptor: int) -> NoReturn:
         code = 1
         try:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.setsid()
             die_with_parent(parent)
             self._control.close()
@@ -251,9 +254,12 @@ class _Server:
             LOGGER.warning("%s cannot be loaded ahead: %s", name, error)
 
 
-def main(descriptor: int, preload: Sequence[str]) -> None:
+def main(descriptor: int, parent: int, preload: Sequence[str]) -> None:
     """Serve the supervisor at the other end of a socket."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
+    # The closed socket tells it, too, but not before a module that is being loaded is there.
+    die_with_parent(parent, signal.SIGTERM)
     os.nice(NICENESS)
     adopt_orphans()
     try:
@@ -265,5 +271,10 @@ def main(descriptor: int, preload: Sequence[str]) -> None:
         end_descendants()
 
 
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    end_descendants()
+    os._exit(128 + signal.SIGTERM)
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

@@ -17,13 +17,15 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LOOK_SECONDS = 0.2
 
 
-def die_with_parent(parent: int) -> None:
-    """Let this process be killed when its parent ends, however that ends.
+def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Let this process be sent a signal when its parent ends, however that ends.
 
     Parameters
     ----------
     parent
-        The parent's identifier; where it has ended already, this process ends at once.
+        The parent's identifier; where it has ended already, the signal comes at once.
+    number
+        The signal.
 
     Notes
     -----
@@ -31,11 +33,12 @@ def die_with_parent(parent: int) -> None:
     that thread should be the main one. Elsewhere a thread of ours looks after the parent.
     """
     if sys.platform == "linux":
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _prctl(_PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
     else:
-        threading.Thread(target=_watch, args=(parent,), name="parent-watch", daemon=True).start()
+        arguments = (parent, number)
+        threading.Thread(target=_watch, args=arguments, name="parent-watch", daemon=True).start()
 
 
 def adopt_orphans() -> None:
@@ -82,7 +85,7 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(ctypes.get_errno(), f"prctl({option}, {value}) failed")
 
 
-def _watch(parent: int) -> None:
+def _watch(parent: int, number: signal.Signals) -> None:
     while os.getppid() == parent:
         time.sleep(_LOOK_SECONDS)
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), number)

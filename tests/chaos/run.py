@@ -49,7 +49,7 @@ RESUMED_SECONDS = 30.0
 """Longest time from a part's return until work goes on."""
 RETURN_SECONDS = 120.0
 """Longest time until a part is back, on a busy machine."""
-GONE_SECONDS = 5.0
+GONE_SECONDS = 10.0
 """Longest time until everything has ended with its launcher."""
 DATABASE_AWAY_SECONDS = 3.0
 """How long the database is away."""
