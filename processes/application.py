@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from engine.errors import VadoseError
 from processes.callbacks import Courier
 from processes.catalog_files import EXPOSED_HEADERS, CatalogFiles
+from processes.definitions import load_inputs
 from processes.job_query import read_format
 from processes.jobs.dispatcher import Dispatcher
 from processes.jobs.model import JobFilter
@@ -57,6 +59,7 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
 
     @asynccontextmanager
     async def lifespan(_application: Starlette) -> AsyncIterator[None]:
+        threading.Thread(target=load_inputs, name="load-inputs").start()
         runner.start()
         courier.start()
         try:

@@ -256,3 +256,9 @@ def find_process(process_id: str) -> Process:
         return PROCESSES[process_id]
     except KeyError:
         raise NoSuchProcessError(process_id, tuple(PROCESSES)) from None
+
+
+def load_inputs() -> None:
+    """Load the models of all inputs, so that the first request does not wait for them."""
+    for process in PROCESSES.values():
+        process.inputs.model_json_schema()
