@@ -76,7 +76,8 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start the server, and wait until it answers."""
-        command = [self._programs / "postgres", "-D", self._data, *self._options()]
+        program = str(self._programs / "postgres")
+        command = [program, "-D", str(self._data), *self._options()]
         with self._log.open("ab") as log:
             self._server = subprocess.Popen(  # noqa: S603  (a program of the machine, paths of ours)
                 command,
@@ -107,9 +108,16 @@ class PostgreSQL:
         """Make a database like another (an empty one by default), and return its name."""
         name = f"test_{uuid4().hex}"
         make = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(make.format(sql.Identifier(name), sql.Identifier(like)))
+        self._command(make.format(sql.Identifier(name), sql.Identifier(like)))
         return name
+
+    def drop_database(self, name: str) -> None:
+        """Remove a database, whoever still uses it."""
+        self._command(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _command(self, command: sql.Composed) -> None:
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(command)
 
     @property
     def _data(self) -> Path:

@@ -92,6 +92,8 @@ def _of_job(**options: Any) -> Column[str]:
     return Column("job_id", Words, key, nullable=False, **options)
 
 
+_LISTED = ("process_id", "created", "started", "finished", "seconds")
+
 JOBS = Table(
     "jobs",
     METADATA,
@@ -117,8 +119,9 @@ JOBS = Table(
     # How long an ended job ran, so that a list can ask for it without arithmetic of times.
     Column("seconds", Float),
     Column("log_seq", Integer, nullable=False),
-    Index("jobs_by_status", "status", "sequence"),
-    Index("jobs_by_process", "process_id", "status", "sequence"),
+    # All that lists filter by: a page is found, and jobs are counted, without reading the jobs.
+    Index("jobs_in_order", "sequence", "status", *_LISTED),
+    Index("jobs_by_status", "status", "sequence", *_LISTED),
     Index("jobs_by_request", "request_hash"),
     sqlite_autoincrement=True,
 )

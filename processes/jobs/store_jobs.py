@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pydantic import JsonValue
-    from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select
+    from sqlalchemy import ColumnElement, Connection, Row, RowMapping
 
     from processes.jobs.model import JobFilter, Subscriber
 
@@ -123,16 +123,14 @@ def lock(connection: Connection, job_id: str) -> Row[Any] | None:
 def find(connection: Connection, wanted: JobFilter) -> tuple[tuple[Job, ...], int]:
     """Return the jobs of a filter, newest first, and how many there are in all."""
     where = _restrictions(connection, wanted)
-    page: Select[Any] = (
-        select(*_KNOWN)
-        .where(*where)
-        .order_by(JOBS.c.sequence.desc())
-        .limit(wanted.limit)
-        .offset(wanted.offset)
-    )
-    total = select(func.count()).select_from(JOBS).where(*where)
-    rows = connection.execute(page).mappings().all()
-    return tuple(_job(row) for row in rows), connection.execute(total).scalar_one()
+    newest = JOBS.c.sequence.desc()
+    # Which jobs they are is read from an index alone; only those of the page are read whole.
+    page = select(JOBS.c.sequence).where(*where).order_by(newest)
+    numbers = connection.execute(page.limit(wanted.limit).offset(wanted.offset)).scalars().all()
+    whole = select(*_KNOWN).where(JOBS.c.sequence.in_(numbers)).order_by(newest)
+    rows = connection.execute(whole).mappings().all() if numbers else ()
+    total = connection.execute(select(func.count()).select_from(JOBS).where(*where)).scalar_one()
+    return tuple(_job(row) for row in rows), total
 
 
 def waiting(connection: Connection) -> int:
@@ -195,7 +193,7 @@ def _measure(value: JsonValue) -> dict[str, JsonValue]:
 def _restrictions(connection: Connection, wanted: JobFilter) -> list[ColumnElement[bool]]:
     where: list[ColumnElement[bool]] = []
     if wanted.statuses:
-        where.append(JOBS.c.status.in_(wanted.statuses))
+        where.append(_one_of(wanted.statuses))
     if wanted.process_ids:
         where.append(JOBS.c.process_id.in_(wanted.process_ids))
     if wanted.created_from is not None:
@@ -205,6 +203,16 @@ def _restrictions(connection: Connection, wanted: JobFilter) -> list[ColumnEleme
     if wanted.least_seconds is not None or wanted.most_seconds is not None:
         where += _durations(connection, wanted.least_seconds, wanted.most_seconds)
     return where
+
+
+def _one_of(statuses: Sequence[JobStatus]) -> ColumnElement[bool]:
+    """Restrict the status; most of them by what they are not.
+
+    So the database reads the jobs in their order, rather than one status after another and sorts.
+    """
+    others = [status for status in JobStatus if status not in statuses]
+    few = len(statuses) <= len(others)
+    return JOBS.c.status.in_(statuses) if few else JOBS.c.status.not_in(others)
 
 
 def _durations(

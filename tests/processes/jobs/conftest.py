@@ -16,22 +16,32 @@ if TYPE_CHECKING:
     from processes.testing import PostgreSQL
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+KINDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(params=KINDS)
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Give the address of a database without tables, of each kind in turn."""
     if request.param == "sqlite":
-        return str(tmp_path / "empty.sqlite")
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    return server.url(server.new_database())
+        yield str(tmp_path / "empty.sqlite")
+        return
+    yield from _one_of(request.getfixturevalue("postgresql"), "template0")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Give the address of a database without jobs, of each kind in turn."""
     if request.param == "sqlite":
-        return str(tmp_path / "jobs.sqlite")
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    return server.url(server.new_database(request.getfixturevalue("postgresql_template")))
+        yield str(tmp_path / "jobs.sqlite")
+        return
+    template = request.getfixturevalue("postgresql_template")
+    yield from _one_of(request.getfixturevalue("postgresql"), template)
+
+
+def _one_of(server: PostgreSQL, like: str) -> Iterator[str]:
+    name = server.new_database(like)
+    yield server.url(name)
+    server.drop_database(name)
 
 
 @pytest.fixture

@@ -72,8 +72,9 @@ def _make_jobs() -> None:
         sa.Column("log_seq", sa.Integer, nullable=False),
         sqlite_autoincrement=True,
     )
-    op.create_index("jobs_by_status", "jobs", ["status", "sequence"])
-    op.create_index("jobs_by_process", "jobs", ["process_id", "status", "sequence"])
+    listed = ["process_id", "created", "started", "finished", "seconds"]
+    op.create_index("jobs_in_order", "jobs", ["sequence", "status", *listed])
+    op.create_index("jobs_by_status", "jobs", ["status", "sequence", *listed])
     op.create_index("jobs_by_request", "jobs", ["request_hash"])
 
 
