@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.feature_store import FeatureStore
-    from engine.models.candidates import RandomForest
+    from engine.models.candidates import AnyCandidate
     from engine.models.inference import Predictor
     from engine.models.store import TrainedModel
     from engine.months import Month, Period
@@ -56,7 +56,7 @@ _READING = 0.4
 
 
 def sif_task(
-    store: FeatureStore, months: Sequence[Month], settings: RandomForest | None = None
+    store: FeatureStore, months: Sequence[Month], settings: AnyCandidate | None = None
 ) -> Task:
     """Return what a SIF model for a region and some months is asked to be.
 
@@ -82,7 +82,7 @@ def sif_task(
 def train_sif(
     store: FeatureStore,
     months: Sequence[Month],
-    settings: RandomForest | None = None,
+    settings: AnyCandidate | None = None,
     *,
     progress: Progress = silent,
     threads: int = 2,

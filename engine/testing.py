@@ -17,7 +17,7 @@ from pyhdf.SD import SD, SDC
 from rasterio.transform import from_origin
 
 from engine.grids import COARSE_PIXEL, SINUSOIDAL_TILE, covering_window, sinusoidal_tile
-from engine.models.candidates import candidate
+from engine.models.candidates import RandomForest
 from engine.models.card import CardRegion, CardTarget
 from engine.models.table import Table, Variable
 from engine.models.training import Task
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from numpy.typing import NDArray
+
+    from engine.models.candidates import AnyCandidate
 
 
 def shared_path(*parts: str) -> Path:
@@ -142,13 +144,14 @@ def toy_table(*, cells: int = 64, months: int = 2, hidden: float = 0.005) -> Tab
     )
 
 
-def toy_task(table: Table, *, seed: int = 20, trees: int = 20) -> Task:
-    """Return a task to learn a toy table with a small forest."""
+def toy_task(
+    table: Table, *, seed: int = 20, trees: int = 20, settings: AnyCandidate | None = None
+) -> Task:
+    """Return a task to learn a toy table, with a small forest unless told otherwise."""
+    forest = RandomForest(trees=trees, trees_in_folds=trees, seed=seed)
     return Task(
         kind="soil-moisture",
-        settings=candidate("soil-moisture").model_copy(
-            update={"trees": trees, "trees_in_folds": trees, "seed": seed}
-        ),
+        settings=settings or forest,
         features=table.features,
         target=CardTarget(name="soil_moisture", units="m3 m-3", description="a toy"),
         region=CardRegion(name="toy", bbox=(0, 0, 1, 1), synthetic=True),

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError
-from engine.models.splits import HEADLINE, SPLITS, SplitName
+from engine.models.splits import HEADLINE, HONESTY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.models.scores import Metrics
-
-_FALLBACK: tuple[SplitName, ...] = (HEADLINE, "spatial-block", "month", "year", "random")
+    from engine.models.splits import SplitName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,27 +27,27 @@ class Choice:
     """In a sentence."""
 
 
-def choose(scores: Mapping[str, Mapping[SplitName, Metrics]]) -> Choice:
+def choose(errors: Mapping[str, Mapping[SplitName, float]]) -> Choice:
     """Choose the algorithm with the least error in the most honest split that all have.
 
     Parameters
     ----------
-    scores
-        Agreement with the target by algorithm and split, all on the same folds.
+    errors
+        RMSE of held-out rows by algorithm and split, all on the same folds.
 
     Raises
     ------
     ModelError
         Where there is nothing to choose from, or no split that all have.
     """
-    common = [name for name in _FALLBACK if all(name in splits for splits in scores.values())]
-    if not scores or not common:
+    common = [name for name in HONESTY if all(name in splits for splits in errors.values())]
+    if not errors or not common:
         raise ModelError(
-            f"no split has scores of all of {', '.join(scores) or 'no algorithm'}; "
-            f"needed: one of {', '.join(SPLITS)}"
+            f"no split has scores of all of {', '.join(errors) or 'no algorithm'}; "
+            f"needed: one of {', '.join(HONESTY)}"
         )
     split = common[0]
-    rmse = {algorithm: splits[split].rmse for algorithm, splits in scores.items()}
+    rmse = {algorithm: splits[split] for algorithm, splits in errors.items()}
     ranked = sorted(rmse, key=lambda algorithm: rmse[algorithm])
     return Choice(algorithm=ranked[0], split=split, rmse=rmse, reason=_reason(ranked, rmse, split))
 
@@ -60,5 +58,5 @@ def _reason(ranked: list[str], rmse: Mapping[str, float], split: SplitName) -> s
     if others:
         says += f", {others[0]} follows with {rmse[others[0]]:.4f}"
     if split != HEADLINE:
-        says += f"; the training rows allow no {HEADLINE}"
+        says += f"; not all have scores of {HEADLINE}"
     return says

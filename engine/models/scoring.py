@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.models.candidates import Candidate
-    from engine.models.scores import Metrics
     from engine.models.splits import Split, SplitName, Splits
     from engine.models.table import Table
     from engine.progress import Progress
@@ -33,10 +32,12 @@ class Scoring:
     predictions: Mapping[SplitName, NDArray[np.float64]]
     """``(n,)`` by split; NaN for rows that it does not test."""
 
-    def pooled(self) -> dict[SplitName, Metrics]:
-        """Return the agreement of all tested rows, by split."""
-        names: Sequence[SplitName] = tuple(self.predictions)
-        return {name: score.pooled for name, score in zip(names, self.scores, strict=True)}
+    def errors(self) -> dict[SplitName, float]:
+        """Return the RMSE of all tested rows, by split."""
+        return {
+            name: score.pooled.rmse
+            for name, score in zip(self.predictions, self.scores, strict=True)
+        }
 
 
 def scored(

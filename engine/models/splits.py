@@ -34,6 +34,8 @@ SplitName = Literal["random", "spatial-block", "month", "year", "block-year"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 HEADLINE: SplitName = "block-year"
 """The split that candidates are chosen by."""
+HONESTY: tuple[SplitName, ...] = (HEADLINE, "spatial-block", "month", "year", "random")
+"""All splits, the one to be believed most first."""
 
 _RANDOM_FOLDS = 5
 _MONTH_FOLDS = 4
@@ -88,8 +90,7 @@ class Splits:
     @property
     def headline(self) -> Split:
         """The most honest split that the table allows."""
-        order: tuple[SplitName, ...] = (HEADLINE, "spatial-block", "month", "year", "random")
-        return self[next(name for name in order if name in self.found)]
+        return self[next(name for name in HONESTY if name in self.found)]
 
 
 @dataclass(slots=True)

@@ -145,6 +145,7 @@ def _varying(table: Table) -> Table:
     """Return the columns that vary; those that are mostly missing are an error."""
     if not len(table):
         return table
+    _check_finite(table)
     _check_missing(table)
     highest, lowest = np.nanmax(table.values, axis=0), np.nanmin(table.values, axis=0)
     varies = highest > lowest
@@ -157,6 +158,15 @@ def _varying(table: Table) -> Table:
         values=np.ascontiguousarray(table.values[:, varies]),
         constant={feature.name: float(value) for feature, kept, value in columns if not kept},
     )
+
+
+def _check_finite(table: Table) -> None:
+    for feature, values in zip(table.features, table.values.T, strict=True):
+        if count := int(np.isinf(values).sum()):
+            raise ModelError(
+                f"predictor {feature.name} is infinite in {count} rows; allowed: numbers, and NaN "
+                "where missing"
+            )
 
 
 def _check_missing(table: Table) -> None:

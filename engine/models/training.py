@@ -214,7 +214,7 @@ def _best_scoring(
         )
     if not isinstance(settings, Best):
         return scorings[settings.algorithm], None
-    choice = choose({name: scoring.pooled() for name, scoring in scorings.items()})
+    choice = choose({name: scoring.errors() for name, scoring in scorings.items()})
     why = CardChoice(split=choice.split, rmse=dict(choice.rmse), reason=choice.reason)
     return scorings[choice.algorithm], why
 

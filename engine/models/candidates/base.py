@@ -74,9 +74,15 @@ class Sample:
 class Fitted(ABC):
     """A candidate that has learnt."""
 
-    @abstractmethod
+    @single_threaded_products()
     def predict(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Predict rows ``(n, f)``, NaN where missing, as ``(n,)`` in the target's unit."""
+        rows = np.ascontiguousarray(values, dtype=np.float32)
+        return self.predicted(rows) if len(rows) else np.empty(0)
+
+    @abstractmethod
+    def predicted(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Predict at least one row."""
 
     @abstractmethod
     def graph(self, prefix: str = "") -> Graph:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import xgboost
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.models.graphs.graph import Graph
+
+
+_THREADS: Final = 1
+"""XGBoost's threads wait for each other at every level of every tree: where anything else keeps
+the cores busy, two take ten times as long as one."""
 
 
 class XGBoost(Settings):
@@ -43,22 +48,23 @@ class XGBoost(Settings):
 
     def learn(self, sample: Sample, *, threads: int, seed: int) -> Fitted:
         """Find the number of trees, then boost with all rows."""
-        parameters = self._parameters(seed, threads)
+        del threads
+        parameters = self._parameters(seed)
         learnt, held_out = sample.hold_out(seed, seed)
-        data = _binned(learnt, threads)
+        data = _binned(learnt)
         stopped = xgboost.train(
             parameters,
             data,
             self.most_trees,
-            evals=[(_binned(held_out, threads, like=data), "blocks")],
+            evals=[(_binned(held_out, like=data), "blocks")],
             early_stopping_rounds=self.patience,
             verbose_eval=False,
         )
         trees = stopped.best_iteration + 1
-        booster = xgboost.train(parameters, _binned(sample, threads), trees)
+        booster = xgboost.train(parameters, _binned(sample), trees)
         return FittedBooster(booster, sample.values.shape[1])
 
-    def _parameters(self, seed: int, threads: int) -> dict[str, Any]:
+    def _parameters(self, seed: int) -> dict[str, Any]:
         return {
             "objective": "reg:squarederror",
             "tree_method": "hist",
@@ -69,7 +75,7 @@ class XGBoost(Settings):
             "colsample_bytree": self.feature_share,
             "reg_lambda": self.ridge,
             "seed": seed % 2**31,
-            "nthread": threads,
+            "nthread": _THREADS,
         }
 
     def _size(self) -> str:
@@ -84,9 +90,8 @@ class FittedBooster(Fitted):
     features: int
     """How many features it takes."""
 
-    def predict(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Predict rows."""
-        rows = np.ascontiguousarray(values, dtype=np.float32)
+    def predicted(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the trees' sum."""
         return np.asarray(self.booster.inplace_predict(rows), dtype=np.float64)
 
     def graph(self, prefix: str = "") -> Graph:
@@ -100,8 +105,6 @@ class FittedBooster(Fitted):
         return shares / max(float(shares.sum()), np.finfo(float).tiny)
 
 
-def _binned(
-    sample: Sample, threads: int, like: xgboost.QuantileDMatrix | None = None
-) -> xgboost.QuantileDMatrix:
+def _binned(sample: Sample, like: xgboost.QuantileDMatrix | None = None) -> xgboost.QuantileDMatrix:
     """Sort values into bins, those of other rows where given."""
-    return xgboost.QuantileDMatrix(sample.values, sample.truth, nthread=threads, ref=like)
+    return xgboost.QuantileDMatrix(sample.values, sample.truth, nthread=_THREADS, ref=like)

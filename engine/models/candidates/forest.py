@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
-import numpy as np
 from pydantic import Field
 from sklearn.ensemble import RandomForestRegressor
 
@@ -13,6 +12,7 @@ from engine.models.candidates.base import Fitted, Sample, Settings
 from engine.models.graphs.forest import forest_graph
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from engine.models.graphs.graph import Graph
@@ -79,9 +79,8 @@ class FittedForest(Fitted):
 
     forest: RandomForestRegressor
 
-    def predict(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Predict rows."""
-        rows = np.ascontiguousarray(values, dtype=np.float32)
+    def predicted(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the trees' mean."""
         prediction: NDArray[np.float64] = self.forest.predict(rows)
         return prediction
 

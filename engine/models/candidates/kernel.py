@@ -12,7 +12,6 @@ from sklearn.svm import SVR
 from engine.models.candidates.base import Fitted, Sample, Settings
 from engine.models.candidates.preparation import Preparation
 from engine.models.graphs.kernel import kernel_graph
-from engine.models.threads import single_threaded_products
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,13 +75,11 @@ class FittedMachine(Fitted):
     intercept: float
     gamma: float
 
-    @single_threaded_products()
-    def predict(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Predict rows, batch by batch."""
-        inputs = self.preparation.inputs(values).astype(np.float64)
+    def predicted(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the weighted sums of the kernel, batch by batch."""
+        inputs = self.preparation.inputs(rows).astype(np.float64)
         starts = range(0, len(inputs), _BATCH)
-        parts = [self._summed(inputs[start : start + _BATCH]) for start in starts]
-        return np.concatenate(parts) if parts else np.empty(0)
+        return np.concatenate([self._summed(inputs[start : start + _BATCH]) for start in starts])
 
     def graph(self, prefix: str = "") -> Graph:
         """Return the machine as two matrix products."""
@@ -99,5 +96,6 @@ class FittedMachine(Fitted):
         lengths = (inputs**2).sum(axis=1)[:, np.newaxis] + (self.vectors**2).sum(axis=1)
         exponents = inputs @ (2 * self.gamma * self.vectors.T)
         exponents -= self.gamma * lengths
-        summed: NDArray[np.float64] = np.exp(exponents, out=exponents) @ self.weights + self.intercept
+        kernel = np.exp(exponents, out=exponents)
+        summed: NDArray[np.float64] = kernel @ self.weights + self.intercept
         return summed

@@ -13,7 +13,6 @@ from sklearn.neural_network import MLPRegressor
 from engine.models.candidates.base import Fitted, Sample, Settings
 from engine.models.candidates.preparation import Preparation
 from engine.models.graphs.network import network_graph
-from engine.models.threads import single_threaded_products
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,10 +107,9 @@ class FittedNetworks(Fitted):
     networks: tuple[Layers, ...]
     """Layers of each network, float32, from standardised inputs to a standardised target."""
 
-    @single_threaded_products()
-    def predict(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Predict rows."""
-        inputs = self.preparation.inputs(values)
+    def predicted(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the networks' mean."""
+        inputs = self.preparation.inputs(rows)
         outputs = [_forward(layers, inputs).astype(np.float64) for layers in self.networks]
         return self.preparation.restored(np.mean(outputs, axis=0))
 

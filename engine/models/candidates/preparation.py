@@ -28,7 +28,8 @@ class Preparation:
     fill: NDArray[np.float32]
     """``(f,)`` medians less the centre; stand in for missing values."""
     low: NDArray[np.float32]
-    """``(f,)`` least value less the centre that is told apart: one scale below all rows."""
+    """``(f,)`` least value less the centre that is told apart: one scale below all rows, or 0
+    where a predictor never varied, so that nothing was learnt of it."""
     high: NDArray[np.float32]
     """``(f,)`` greatest such value: one scale above all rows."""
     target_centre: float
@@ -42,14 +43,15 @@ class Preparation:
         values = np.where(some & ~present, np.nan, np.where(present, sample.values, 0))
         centre = np.nanmean(values, axis=0, dtype=np.float64).astype(np.float32)
         scale = np.nanstd(values, axis=0, dtype=np.float64).astype(np.float32)
-        scale[scale == 0] = 1
+        varies = np.nanmax(values, axis=0) > np.nanmin(values, axis=0)
+        scale[~varies] = 1
         spread = float(sample.truth.std())
         return cls(
             centre=centre,
             scale=scale,
-            fill=np.nanmedian(values, axis=0).astype(np.float32) - centre,
-            low=np.nanmin(values, axis=0).astype(np.float32) - centre - scale,
-            high=np.nanmax(values, axis=0).astype(np.float32) - centre + scale,
+            fill=np.where(varies, np.nanmedian(values, axis=0) - centre, 0).astype(np.float32),
+            low=np.where(varies, np.nanmin(values, axis=0) - centre - scale, 0).astype(np.float32),
+            high=np.where(varies, np.nanmax(values, axis=0) - centre + scale, 0).astype(np.float32),
             target_centre=float(sample.truth.mean()),
             target_scale=spread if spread > 0 else 1.0,
         )

@@ -90,9 +90,9 @@ class FittedStack(Fitted):
     shares: NDArray[np.float64]
     intercept: float
 
-    def predict(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+    def predicted(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Mix the candidates' predictions, rounded to float32 as they are in the ONNX file."""
-        parts = [_rounded(fitted.predict(values)) for fitted in self.fitted]
+        parts = [_rounded(fitted.predicted(rows)) for fitted in self.fitted]
         mixed: NDArray[np.float64] = np.column_stack(parts) @ self.shares + self.intercept
         return mixed
 

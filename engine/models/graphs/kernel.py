@@ -1,6 +1,6 @@
 """A support vector machine with a radial kernel as two matrix products around one Exp.
 
-ONNX has an operator for it, eleven times slower: it takes row by row and vector by vector. With
+ONNX has an operator for it, three to eleven times slower: it takes row by row. With
 ``|z - s|² = |z|² + |s|² - 2 z·s`` all exponents of many rows come from one product of
 ``[z, |z|²]`` and ``[2γ s, -γ]`` plus ``-γ |s|²``.
 """
