@@ -5,7 +5,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check format cite fuzz lock clean
+.PHONY: help install demo serve test check format cite fuzz chaos lock clean
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,6 +44,9 @@ cite: install ## Run the OGC's own test suite (CITE_JAR=… names it, ROUNDS=…
 
 fuzz: install ## Fuzz the API by its own description (CASES=… per operation)
 	@CASES=$(or $(CASES),200) $(BIN)/python -m pytest --no-header -q -s tests/processes/test_fuzz.py
+
+chaos: install ## Kill every part of the service while it works (ROUNDS=… times; CHAOS=--work=echo is quick)
+	@$(BIN)/python tests/chaos/run.py $(or $(ROUNDS),20) $(CHAOS)
 
 lock: ## Renew both lock files (UV=… names uv)
 	$(or $(UV),uv) pip compile pyproject.toml --universal --generate-hashes --no-header --quiet \
