@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from processes.jobs.store import SqlJobStore
     from processes.settings import Settings
 
+_ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  (to listen at, not to be found at)
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -36,4 +38,7 @@ class Service:
 
 def public_address(settings: Settings) -> str:
     """Return the address that clients use, without a slash at its end, as far as settings tell."""
-    return str(settings.url or f"http://{settings.host}:{settings.port}").rstrip("/")
+    if settings.url is not None:
+        return str(settings.url).rstrip("/")
+    host = "localhost" if settings.host in _ANYWHERE else settings.host
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"

@@ -14,6 +14,7 @@ from processes.definitions import PROCESSES
 from processes.errors import StoreUnavailableError
 from processes.jobs.model import JobFilter
 from processes.jobs.store import SqlJobStore, open_store
+from processes.service import public_address
 from processes.settings import Settings
 
 if TYPE_CHECKING:
@@ -403,6 +404,20 @@ def test_work_can_be_asked_for_anew(
     with closing(open_store(settings.job_database)) as store:
         assert store.get(second).force is not same
     client.delete(f"/jobs/{second}")
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ({}, "http://127.0.0.1:5000"),
+        ({"host": "0.0.0.0", "port": 80}, "http://localhost:80"),  # noqa: S104  (not to bind)
+        ({"host": "::1"}, "http://[::1]:5000"),
+        ({"url": "https://maps.test/vadose/"}, "https://maps.test/vadose"),
+    ],
+)
+def test_the_service_knows_its_address(given: dict[str, Any], address: str) -> None:
+    """What news of jobs link to, where no request tells: what is set, or where it listens."""
+    assert public_address(Settings.load(data=".", **given)) == address
 
 
 def test_the_landing_page_links_processes_and_catalogue(
