@@ -65,7 +65,14 @@ def processes_page(request: Request) -> Response:
 def process_page(request: Request) -> Response:
     """Show one process, and the form that executes it."""
     process = find_process(request.path_params["process_id"])
-    return render(request, "process.html", process=process, fields=form_fields(process))
+    described = process.describe(Service.of(request).settings)
+    return render(
+        request,
+        "process.html",
+        process=process,
+        description=described["description"],
+        fields=form_fields(process),
+    )
 
 
 def jobs_page(request: Request) -> Response:

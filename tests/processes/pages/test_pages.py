@@ -207,3 +207,33 @@ def test_bad_inputs_are_told_one_by_one(client: httpx.Client) -> None:
     problem = client.post("/processes/echo/execution", json={"inputs": inputs}).json()
     assert [one["input"] for one in problem["errors"]] == ["stringInput", "pause"]
     assert all("allowed: " in one["detail"] for one in problem["errors"])
+
+
+def test_results_of_a_reconstruction_begin_with_what_people_read(
+    client: httpx.Client, settings: Settings
+) -> None:
+    """The report's statement and its scores by split are a table; addresses are absolute."""
+    store = open_store(settings.job_database)
+    made, _ = store.create("reconstruct-sif", {"datetime": "2020-05"}, steps=("run",), reuse=False)
+    assert store.claim(made.id, "run", holder="test", lease=60)
+    pooled = {"n": 489, "rmse": 0.0290667, "bias": -0.01}
+    scores = {"random": {"definition": "rows at random", "pooled": pooled}, "odd": 1}
+    outputs = {
+        "model": {"href": "models/a.onnx"},
+        "report": {"statement": "Good <enough>.", "scores": scores},
+    }
+    assert store.succeed(made.id, "run", 1, outputs)
+    store.close()
+    page = client.get(f"/jobs/{made.id}/results", headers=BROWSER).text
+    assert "Good &lt;enough&gt;." in page
+    assert "rows at random" in page
+    assert "<td>489</td><td>0.0291</td><td>−0.0100</td>" in page
+    assert f"{str(client.base_url).rstrip('/')}/models/a.onnx" in page
+    status = client.get(f"/jobs/{made.id}", headers=BROWSER).text
+    assert "successful" in status
+    store = open_store(settings.job_database)
+    assert store.dismiss(made.id)
+    store.close()
+    gone = client.get(f"/jobs/{made.id}/results", headers=BROWSER)
+    assert gone.status_code == 410
+    assert "dismissed" in gone.text
