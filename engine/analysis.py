@@ -75,6 +75,8 @@ class Analysed:
     """Block means equal SMAP."""
     analysis: Analysis
     """What the analysis has become."""
+    whole: NDArray[np.bool_]
+    """Where the analysis is what it is called, and not its fallback."""
     fell_back: str | None = None
     """Why it is not what was asked for, or not everywhere."""
 
@@ -123,6 +125,7 @@ def analysed(
         raw=raw.astype(np.float32),
         conserving=conserving,
         analysis=analysis if analysis in layers else FALLBACK,
+        whole=np.isfinite(chosen),
         fell_back=reason if analysis in layers else _NO_MEANS,
     )
 

@@ -1,61 +1,68 @@
 """Soil moisture at 1 km, learnt from SMAP at 9 km.
 
-A forest learns monthly coarse soil moisture from the block means of 1 km features, and is applied
-to the 1 km features themselves. What SMAP says beyond the model is then given back in part, in
-full, or not at all (`engine.residual`).
+A model learns monthly coarse soil moisture from the block means of 1 km features, and is applied
+to the 1 km features themselves. The published layer takes space from the model and time from SMAP
+(`engine.analysis`), with what is frozen beside the model at its training (`engine.frozen`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
-from engine.archive import soil_moisture_month
+from engine.analysis import DEFAULT, analysed, checked
 from engine.errors import InputError, ModelError
-from engine.feature_cache import FeatureCache, digest
-from engine.grids import block_mean, coarse_of
+from engine.frozen import Frozen, freeze
+from engine.lessons import (
+    TARGET,
+    UNITS,
+    coarse_rain,
+    coarse_soil_moisture,
+    month_features,
+    month_rows,
+)
 from engine.models.candidates import candidate
 from engine.models.card import CardTarget
-from engine.models.table import MAX_MISSING, Table, Variable, gathered
-from engine.models.training import Task, card_region, train
+from engine.models.table import Variable, gathered
+from engine.models.training import Task, card_region, training
+from engine.months import Month
 from engine.progress import silent, span
-from engine.provenance import SIF, fingerprint, map_granules, soil_moisture_granules
-from engine.quality import QUALITY, quality_layer, training_rules
-from engine.residual import DRIEST, WETTEST, conserve, half_residual
-from engine.sif import reconstruct_sif
+from engine.provenance import SIF, fingerprint, map_granules
+from engine.quality import QUALITY, quality_layer
+from engine.residual import DRIEST, WETTEST
+from engine.witnessing import witnessed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from engine.analysis import Analysed, Analysis
     from engine.feature_store import FeatureStore
-    from engine.models.candidates import RandomForest
+    from engine.history import History
+    from engine.models.candidates import AnyCandidate
     from engine.models.store import TrainedModel
-    from engine.months import Month
+    from engine.models.training import Training
     from engine.progress import Progress
 
     type FloatArray = NDArray[np.floating]
 
-
-Analysis = Literal["shrunken", "conserving", "none"]
-"""How the published layer takes SMAP's residual: half of it, all of it, or nothing."""
-
-UNITS = "m3 m-3"
-TARGET = Variable(name="soil_moisture", units=UNITS)
-MIN_VALID = 0.6
-"""Least share of valid fine cells in a coarse cell's features."""
-
-_VERSION = "1"
-_READING = 0.6
-"""Share of the training time that the features take, for progress."""
+_READING, _TRAINED = 0.45, 0.75
+"""Shares of the training time after which the features are read, and the model is trained."""
 
 _TITLES = {
     "soil_moisture": "Surface soil moisture, analysis",
     "soil_moisture_raw": "Surface soil moisture, the model alone",
     "soil_moisture_conserving": "Surface soil moisture, block means equal to SMAP",
+    "lower": "Lower end of the analysis' 90 % interval",
+    "upper": "Upper end of the analysis' 90 % interval",
+    "applicability": "Dissimilarity to what the model has learnt from; above 1 it only guesses",
+}
+_ATTRIBUTES = {
+    name: {"units": "1" if name == "applicability" else UNITS, "long_name": title}
+    for name, title in _TITLES.items()
 }
 
 
@@ -64,7 +71,7 @@ def downscaling_task(
     months: Sequence[Month],
     names: Sequence[str],
     sif_model: TrainedModel | None = None,
-    settings: RandomForest | None = None,
+    settings: AnyCandidate | None = None,
     *,
     omissions: Mapping[str, str] | None = None,
 ) -> Task:
@@ -115,7 +122,7 @@ def train_downscaling(
     months: Sequence[Month],
     names: Sequence[str],
     sif_model: TrainedModel | None = None,
-    settings: RandomForest | None = None,
+    settings: AnyCandidate | None = None,
     *,
     omissions: Mapping[str, str] | None = None,
     progress: Progress = silent,
@@ -141,15 +148,47 @@ def train_downscaling(
     task = downscaling_task(store, months, names, sif_model, settings, omissions=omissions)
     table, left_out = gathered(
         {str(month): month for month in task.months},
-        lambda month: _table(task, store, month, sif_model),
+        lambda month: month_rows(task.features, store, month, sif_model),
         span(progress, 0.0, _READING),
         "features",
     )
-    return train(
+    trained = training(
         table,
         task,
         left_out=left_out,
-        progress=span(progress, _READING, 1.0),
+        progress=span(progress, _READING, _TRAINED),
+        threads=threads,
+    )
+    history = _history(trained, store, sif_model, span(progress, _TRAINED, 1.0), threads)
+    frozen = freeze(trained, history, store.area, store.region.soil_moisture_bias)
+    return trained.model.with_companions(frozen.companions())
+
+
+def _history(
+    trained: Training,
+    store: FeatureStore,
+    sif_model: TrainedModel | None,
+    progress: Progress,
+    threads: int,
+) -> History:
+    """Look at the training period with the model that came of it."""
+    months = [Month.parse(name) for name in np.unique(trained.table.time)]
+    predictor = trained.model.predictor(threads=threads)
+    fine, coarse, rain = [], [], []
+    for done, month in enumerate(months):
+        progress(done / len(months), f"background of {month}")
+        features = month_features(store, month, predictor.card.feature_names, sif_model)
+        fine.append(predictor.map(features).to_numpy())
+        coarse.append(coarse_soil_moisture(store, month).to_numpy())
+        rain.append(coarse_rain(store, month))
+    known = [one for one in rain if one is not None]
+    return witnessed(
+        trained,
+        store.area,
+        months,
+        np.stack(fine),
+        np.stack(coarse),
+        rain=np.stack(known) if len(known) == len(months) else None,
         threads=threads,
     )
 
@@ -160,7 +199,8 @@ def downscale_month(
     month: Month,
     sif_model: TrainedModel | None = None,
     *,
-    analysis: Analysis = "shrunken",
+    analysis: Analysis = DEFAULT,
+    uncertainty: bool = True,
     threads: int = 2,
 ) -> xr.Dataset:
     """Map a month of soil moisture at 1 km.
@@ -176,9 +216,9 @@ def downscale_month(
     sif_model
         The SIF model that the soil moisture model was trained with, if any.
     analysis
-        What ``soil_moisture`` is: the model with half of SMAP's interpolated residual
-        (``shrunken``), with all of it so that block means equal SMAP (``conserving``), or alone
-        (``none``).
+        What ``soil_moisture`` is, see :mod:`engine.analysis`.
+    uncertainty
+        Whether to tell how far a blend may be off, and where the model only guesses.
     threads
         Threads of the prediction.
 
@@ -186,7 +226,9 @@ def downscale_month(
     -------
     Dataset (y, x), float32, m3 m-3
         ``soil_moisture``, ``soil_moisture_raw`` and ``soil_moisture_conserving``; NaN where
-        missing. Beside them ``quality``, uint16, see :mod:`engine.quality`.
+        missing. With a blend ``lower`` and ``upper``, its 90 % interval. ``applicability`` (1),
+        see :mod:`engine.applicability`; ``quality``, uint16, see :mod:`engine.quality`. The
+        attributes tell the analysis, its weights, and why it is not what was asked for, if so.
 
     Raises
     ------
@@ -195,56 +237,34 @@ def downscale_month(
     ModelError
         Where the SIF model is not the one that the model was trained with.
     """
-    if analysis not in get_args(Analysis):
-        raise InputError("analysis", repr(analysis), ", ".join(get_args(Analysis)))
+    wanted = checked(analysis)
     _check_upstream(model, sif_model)
     coarse = coarse_soil_moisture(store, month).to_numpy().astype(np.float64)
     features = month_features(store, month, model.card.feature_names, sif_model)
     raw = model.predictor(threads=threads).map(features)
-    layers = _layers(raw.to_numpy().astype(np.float64), coarse, analysis)
+    frozen = Frozen.of(model)
+    made = _analysed(raw.to_numpy(), coarse, wanted, frozen, store)
+    layers = _layers(made)
+    unlike = None
+    if uncertainty and frozen is not None:
+        unlike = frozen.unlikeness(features, threads=threads)
+        layers |= {"applicability": unlike} | _interval(made, frozen, unlike)
     others = [name for name in model.card.feature_names if name != SIF]
-    quality = quality_layer(store, month, others, _clipped(layers["soil_moisture"]))
+    quality = quality_layer(
+        store,
+        month,
+        others,
+        _clipped(made.soil_moisture),
+        outside=None if unlike is None else unlike > 1,
+    )
     return xr.Dataset(
         {
-            name: raw.copy(data=values).assign_attrs(units=UNITS, long_name=_TITLES[name])
+            name: raw.copy(data=values).assign_attrs(_ATTRIBUTES[name])
             for name, values in layers.items()
         }
         | {QUALITY: quality},
-        attrs=features.attrs | {"month": str(month), "model": model.card.id, "analysis": analysis},
+        attrs=features.attrs | {"month": str(month), "model": model.card.id} | _told(made, frozen),
     )
-
-
-def month_features(
-    store: FeatureStore, month: Month, names: Sequence[str], sif_model: TrainedModel | None
-) -> xr.Dataset:
-    """Return a month's features at 1 km, reconstructed SIF among them if it is named."""
-    others = [name for name in names if name != SIF]
-    features = store.month(month, others) if others else xr.Dataset()
-    if SIF in names and sif_model is not None:
-        features[SIF] = reconstruct_sif(sif_model, store, month)[SIF]
-    return features[list(names)]
-
-
-def coarse_soil_moisture(store: FeatureStore, month: Month) -> xr.DataArray:
-    """Return a month's mean soil moisture on the coarse cells; read once and kept.
-
-    Returns
-    -------
-    DataArray (y, x), float32, m3 m-3
-        NaN where missing.
-    """
-    grid = coarse_of(store.area)
-    source = store.region.soil_moisture
-
-    def read() -> xr.Dataset:
-        values = soil_moisture_month(store.archive, grid, month, source).values
-        return xr.Dataset({TARGET.name: (("y", "x"), values, {"units": UNITS})})
-
-    inputs = fingerprint(store, soil_moisture_granules(store, month))
-    what = source if isinstance(source, str) else source.model_dump_json()
-    area = str((tuple(grid.shape), tuple(grid.affine)))
-    key = digest(_VERSION, what, area, str(month), inputs)
-    return FeatureCache(store.folder).get(f"coarse-{month}", key, read)[TARGET.name]
 
 
 def _clipped(values: FloatArray) -> NDArray[np.bool_]:
@@ -252,49 +272,58 @@ def _clipped(values: FloatArray) -> NDArray[np.bool_]:
     return np.asarray((values <= np.float32(DRIEST)) | (values >= np.float32(WETTEST)))
 
 
-def _layers(raw: FloatArray, coarse: FloatArray, analysis: Analysis) -> dict[str, FloatArray]:
-    conserving = conserve(raw, coarse)
-    chosen: dict[Analysis, Callable[[], FloatArray]] = {
-        "shrunken": lambda: half_residual(raw, coarse),
-        "conserving": lambda: conserving,
-        "none": lambda: raw,
+def _analysed(
+    raw: FloatArray,
+    coarse: FloatArray,
+    analysis: Analysis,
+    frozen: Frozen | None,
+    store: FeatureStore,
+) -> Analysed:
+    """Make the layers with what is frozen with the model, as far as it is."""
+    if frozen is None or frozen.background is None:
+        return analysed(raw, coarse, analysis)
+    background = frozen.background.on(store.area)
+    return analysed(raw, coarse, analysis, background=background, weights=frozen.about.weights)
+
+
+def _layers(made: Analysed) -> dict[str, NDArray[np.float32]]:
+    return {
+        "soil_moisture": made.soil_moisture,
+        "soil_moisture_raw": made.raw,
+        "soil_moisture_conserving": made.conserving,
     }
-    layers = {
-        "soil_moisture": chosen[analysis](),
-        "soil_moisture_raw": raw,
-        "soil_moisture_conserving": conserving,
+
+
+def _interval(
+    made: Analysed, frozen: Frozen, unlike: NDArray[np.float32]
+) -> dict[str, NDArray[np.float32]]:
+    """Return the interval of a blend; of other analyses none is known."""
+    half = frozen.half_widths(unlike)
+    if half is None or made.analysis != "blend":
+        return {}
+    half = np.where(made.whole, half, np.float32(np.nan))
+    return {
+        "lower": np.clip(made.soil_moisture - half, DRIEST, WETTEST),
+        "upper": np.clip(made.soil_moisture + half, DRIEST, WETTEST),
     }
-    return {name: values.astype(np.float32) for name, values in layers.items()}
 
 
-def _table(task: Task, store: FeatureStore, month: Month, sif_model: TrainedModel | None) -> Table:
-    """Return a month's rows: one for each coarse cell."""
-    coarse = coarse_soil_moisture(store, month).to_numpy()
-    names = [feature.name for feature in task.features]
-    features = month_features(store, month, names, sif_model)
-    means = np.stack([block_mean(features[name].to_numpy(), MIN_VALID).ravel() for name in names])
-    grid = coarse_of(store.area)
-    rows, columns = (index.ravel() + 0.5 for index in np.indices(tuple(grid.shape)))
-    table = Table.of(
-        features=task.features,
-        target=TARGET,
-        values=means.T,
-        truth=coarse.ravel(),
-        x=grid.affine.c + grid.affine.a * columns,
-        y=grid.affine.f + grid.affine.e * rows,
-        time=np.full(coarse.size, str(month)),
-    )
-    passed = {
-        rule: kept.ravel()
-        for rule, kept in training_rules(store, month, _predictable(features)).items()
-    }
-    return table.screened(passed)
-
-
-def _predictable(features: xr.Dataset) -> NDArray[np.bool_]:
-    """Tell where there are features enough for a prediction."""
-    present = sum(np.isfinite(one.to_numpy()).astype(np.float32) for one in features.values())
-    return np.asarray(present >= (1 - MAX_MISSING) * len(features.data_vars))
+def _told(made: Analysed, frozen: Frozen | None) -> dict[str, str | float]:
+    """Return what is published of how the analysis came about."""
+    told: dict[str, str | float] = {"analysis": made.analysis}
+    if made.fell_back is not None:
+        told["analysis_fell_back"] = made.fell_back
+    weights = None if frozen is None else frozen.about.weights
+    if made.analysis == "blend" and weights is not None:
+        told |= {
+            "weight_smap": weights.smap,
+            "weight_smap_least": weights.smap_between[0],
+            "weight_smap_most": weights.smap_between[1],
+            "weight_amplitude": weights.amplitude,
+            "weight_detail": weights.detail,
+            "weight_static": weights.static,
+        }
+    return told
 
 
 def _check_names(store: FeatureStore, names: Sequence[str], sif_model: TrainedModel | None) -> None:

@@ -243,6 +243,7 @@ def quality_layer(
     names: Sequence[str] = (),
     clipped: NDArray[np.bool_] | None = None,
     *,
+    outside: NDArray[np.bool_] | None = None,
     with_smap: bool = True,
 ) -> xr.DataArray:
     """Return the quality of a month's map.
@@ -257,6 +258,8 @@ def quality_layer(
         Features of the map; how far they were filled is told.
     clipped
         ``(y, x)`` where the map was clipped to its physical range.
+    outside
+        ``(y, x)`` where the features are unlike anything that the model has learnt from.
     with_smap
         Whether the map is made of SMAP.
 
@@ -274,6 +277,7 @@ def quality_layer(
     layer = packed(
         shape,
         fill_level=np.maximum.reduce(worst) if worst else False,
+        outside_applicability=False if outside is None else outside,
         water=_above(around.water, table.limits.water),
         urban=_above(around.urban, table.limits.urban),
         frozen=False if around.frozen is None else spread(around.frozen.astype(np.float32)),

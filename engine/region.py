@@ -96,6 +96,9 @@ class Region(Frozen):
     """Whether its archive is made up; such maps never mix with real ones."""
     soil_moisture: str | CoarseField = "SPL4SMGP"
     """A product that vadose knows, or a file of one's own."""
+    soil_moisture_bias: Annotated[float, Field(ge=0, le=0.2)] | None = None
+    """Documented standard deviation of its static errors between cells, m3 m-3. With it the
+    analysis takes the share of its mean that is no such error; else that of the model."""
     sif: bool = True
     """Whether the archive has fluorescence to reconstruct."""
     features: tuple[str, ...] | None = None

@@ -8,23 +8,20 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from engine.analysis import analysed
 from engine.archive import Archive
-from engine.downscale import (
-    coarse_soil_moisture,
-    downscale_month,
-    downscaling_task,
-    month_features,
-    train_downscaling,
-)
+from engine.downscale import downscale_month, downscaling_task, train_downscaling
 from engine.errors import InputError, MissingDataError, ModelError
 from engine.feature_store import FeatureStore
+from engine.frozen import Frozen
 from engine.grids import block_mean
+from engine.lessons import coarse_soil_moisture, month_features
 from engine.models.candidates import RandomForest, candidate
 from engine.models.store import ModelStore
 from engine.months import Month
 from engine.provenance import map_granules
 from engine.region import load_region
-from engine.residual import bilinear, edge_ratio
+from engine.residual import edge_ratio
 from engine.testing import shared_path
 
 if TYPE_CHECKING:
@@ -59,12 +56,15 @@ def smap(tiny_store: FeatureStore) -> np.ndarray:
 
 
 LAYERS = ["soil_moisture", "soil_moisture_raw", "soil_moisture_conserving"]
+INTERVAL = ["lower", "upper"]
 
 
-def test_three_layers_in_their_unit(june: xr.Dataset, tiny_store: FeatureStore) -> None:
-    """Float32 on the fine grid, m3 m-3, complete, and physical."""
-    assert list(june) == [*LAYERS, "quality"]
-    for layer in june[LAYERS].values():
+def test_layers_in_their_units(june: xr.Dataset, tiny_store: FeatureStore) -> None:
+    """Float32 on the fine grid, m3 m-3, complete, and physical; and what to think of them."""
+    assert list(june) == [*LAYERS, "applicability", *INTERVAL, "quality"]
+    assert june["applicability"].dtype == np.float32
+    assert june["applicability"].attrs["units"] == "1"
+    for layer in june[LAYERS + INTERVAL].values():
         assert layer.dtype == np.float32
         assert layer.shape == tuple(tiny_store.area.shape)
         assert layer.attrs["units"] == "m3 m-3"
@@ -80,11 +80,36 @@ def test_the_conserving_layer_repeats_smap(june: xr.Dataset, smap: np.ndarray) -
     assert edge_ratio(layer) < edge_ratio(june["soil_moisture_raw"].to_numpy()) + 0.03
 
 
-def test_the_analysis_lies_half_way(june: xr.Dataset, smap: np.ndarray) -> None:
-    """It is the model and half of the interpolated residual."""
-    raw = june["soil_moisture_raw"].to_numpy().astype(np.float64)
-    expected = raw + 0.5 * bilinear(smap - block_mean(raw))
-    np.testing.assert_allclose(june["soil_moisture"], expected, atol=1e-6)
+def test_the_analysis_is_the_blend(june: xr.Dataset, model: TrainedModel, smap: np.ndarray) -> None:
+    """With the means and the weights that were frozen with the model; the weights are told."""
+    frozen = Frozen.of(model)
+    assert frozen is not None
+    weights = frozen.about.weights
+    assert weights is not None
+    raw = june["soil_moisture_raw"].to_numpy()
+    made = analysed(raw, smap, background=frozen.background, weights=weights)
+    np.testing.assert_array_equal(june["soil_moisture"], made.soil_moisture)
+    assert june.attrs["analysis"] == "blend"
+    assert june.attrs["weight_smap"] == weights.smap
+
+
+def test_the_interval_lies_around_the_analysis(june: xr.Dataset) -> None:
+    """It is wider where the model only guesses, and there the quality says so."""
+    width = (june["upper"] - june["lower"]).to_numpy()
+    assert (june["lower"] <= june["soil_moisture"]).all()
+    assert (june["upper"] >= june["soil_moisture"]).all()
+    outside = june["applicability"].to_numpy() > 1
+    np.testing.assert_array_equal((june["quality"].to_numpy() & 4) > 0, outside)
+    assert width[outside].mean() > width[~outside].mean()
+
+
+def test_without_uncertainty_there_is_none(
+    model: TrainedModel, tiny_store: FeatureStore, tiny_sif_model: TrainedModel, june: xr.Dataset
+) -> None:
+    """The other layers stay what they are."""
+    made = downscale_month(model, tiny_store, JUNE, tiny_sif_model, uncertainty=False)
+    assert list(made) == [*LAYERS, "quality"]
+    xr.testing.assert_identical(made[LAYERS], june[LAYERS])
 
 
 @pytest.mark.parametrize(
@@ -98,17 +123,18 @@ def test_other_analyses_are_the_other_layers(
     tiny_store: FeatureStore,
     tiny_sif_model: TrainedModel,
 ) -> None:
-    """What the analysis is can be chosen."""
+    """What the analysis is can be chosen; an interval is known of the blend alone."""
     made = downscale_month(model, tiny_store, JUNE, tiny_sif_model, analysis=analysis)
     np.testing.assert_array_equal(made["soil_moisture"], made[layer])
     assert made.attrs["analysis"] == analysis
+    assert not set(INTERVAL) & set(made)
 
 
 def test_an_unknown_analysis_is_refused(
     model: TrainedModel, tiny_store: FeatureStore, tiny_sif_model: TrainedModel
 ) -> None:
     """The error lists what there is."""
-    with pytest.raises(InputError, match="shrunken, conserving, none"):
+    with pytest.raises(InputError, match="blend, shrunken, conserving, temporal-anomaly, none"):
         downscale_month(model, tiny_store, JUNE, tiny_sif_model, analysis="kriging")
 
 
@@ -234,7 +260,7 @@ def test_one_real_month(tmp_path: Path) -> None:
     random, blocks = card.score("random"), card.score("spatial-block")
     assert random is not None
     assert blocks is not None
-    assert random.pooled.rmse < blocks.pooled.rmse < 0.035
+    assert random.pooled.rmse < blocks.pooled.rmse < 0.045
     made = downscale_month(model, store, month)
     layer = made["soil_moisture_conserving"].to_numpy()
     means, smap = block_mean(layer, 0.0), coarse_soil_moisture(store, month).to_numpy()
