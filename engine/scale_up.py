@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from engine.errors import ModelError
 from engine.grids import BLOCK, COARSE_PIXEL
 from engine.kriging import area_to_point
 from engine.models.bootstrap import Clusters, Scores
+from engine.models.crossval import held_out_predictions
 from engine.models.splits import deal
 from engine.models.table import Table, Variable
 from engine.residual import bilinear, conserve, fade_out, half_residual
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from engine.models.candidates import Candidate
+    from engine.models.candidates import Candidate, Fitted
     from engine.models.splits import Splits
 
     type FloatArray = NDArray[np.floating]
@@ -122,7 +122,13 @@ class Learnt:
     fine: NDArray[np.float64]
     """``(t, h, w)`` of the fine cells."""
     held_out: NDArray[np.float64]
-    """``(t, H, W)`` of coarse cells in blocks that it has not learnt from."""
+    """``(n,)`` of the rows, each by a model that has not learnt from its block."""
+    table: Table
+    """The rows: coarse cells."""
+    splits: Splits
+    """Of the rows."""
+    fitted: Fitted
+    """What has learnt from all rows."""
 
 
 def learn(fields: Fields, candidate: Candidate, *, threads: int = 1, seed: int = 0) -> Learnt:
@@ -131,46 +137,55 @@ def learn(fields: Fields, candidate: Candidate, *, threads: int = 1, seed: int =
     Raises
     ------
     ModelError
-        Where there are too few coarse cells to learn from, or to hold any out.
+        Where there are too few coarse cells to hold a block of them out.
     """
     coarse = fields.table(coarse=True)
-    usable = _usable(coarse)
-    rows = coarse.rows(usable)
+    rows = coarse.rows(np.isfinite(coarse.truth) & _present(coarse))
     splits = deal(rows, seed=seed, side=BLOCK_SIDE)
     fitted = candidate.fit(rows.values, rows.truth, folds=splits.blocks, threads=threads, seed=seed)
     fine = fields.table(coarse=False)
     values = np.where(_present(fine), fitted.predict(fine.values), np.nan)
-    held_out = np.full(len(coarse), np.nan)
-    held_out[usable] = _held_out(candidate, rows, splits, seed)
+    held_out = held_out_predictions(
+        candidate, rows, splits["spatial-block"], splits, threads=threads, seed=seed
+    )
     return Learnt(
         fine=values.reshape(fields.target.shape),
-        held_out=held_out.reshape(means(fields.target).shape),
+        held_out=held_out,
+        table=rows,
+        splits=splits,
+        fitted=fitted,
     )
 
 
-def baselines(fields: Fields, learnt: Learnt) -> dict[str, NDArray[np.float64]]:
-    """Return the layers that need no weights, ``(t, h, w)`` m3 m-3 each.
+def without_model(fields: Fields) -> dict[str, NDArray[np.float64]]:
+    """Return the layers that know nothing but the coarse cells, ``(t, h, w)`` m3 m-3 each."""
+    coarse = means(fields.target)
+    return {
+        "nearest": coarse.repeat(SIDE, axis=1).repeat(SIDE, axis=2),
+        "bilinear": np.stack([interpolated(one) for one in coarse]),
+        "kriging": np.stack([area_to_point(one, SIDE) for one in coarse]),
+    }
+
+
+def with_model(fields: Fields, learnt: Learnt) -> dict[str, NDArray[np.float64]]:
+    """Return the layers that a model and the coarse cells make, ``(t, h, w)`` m3 m-3 each.
 
     Notes
     -----
-    ``daliri`` is the recipe of a published script: the map, and the coarse field less the map's
-    mean over time. It needs more than one time.
+    ``kriged`` is regression and area-to-point kriging of what it leaves. ``daliri`` is the recipe
+    of a published script: the map, and the coarse field less the map's mean over time; it needs
+    more than one time.
     """
     coarse = means(fields.target)
     pairs = list(zip(learnt.fine, coarse, strict=True))
-    smooth = np.stack([interpolated(one) for one in coarse])
     made = {
-        "nearest": coarse.repeat(SIDE, axis=1).repeat(SIDE, axis=2),
-        "bilinear": smooth,
-        "kriging": np.stack([area_to_point(one, SIDE) for one in coarse]),
         "raw": learnt.fine,
         "shrunken": np.stack([_as_pixels(half_residual, raw, one) for raw, one in pairs]),
         "conserving": np.stack([_as_pixels(conserve, raw, one) for raw, one in pairs]),
-        "forest_kriging": np.stack(
-            [raw + area_to_point(one - means(raw), SIDE) for raw, one in pairs]
-        ),
+        "kriged": np.stack([raw + area_to_point(one - means(raw), SIDE) for raw, one in pairs]),
     }
     if len(fields.times) > 1:
+        smooth = np.stack([interpolated(one) for one in coarse])
         made["daliri"] = learnt.fine + smooth - np.nanmean(learnt.fine, axis=0)
     return made
 
@@ -249,22 +264,3 @@ def _inside(fine: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _present(table: Table) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(table.values).mean(axis=1) >= 0.5)
-
-
-def _usable(table: Table) -> NDArray[np.bool_]:
-    return np.isfinite(table.truth) & _present(table)
-
-
-def _held_out(candidate: Candidate, rows: Table, splits: Splits, seed: int) -> NDArray[np.float64]:
-    """Predict every row by a model that has not learnt from its block."""
-    if np.unique(splits.blocks).size < 2:
-        raise ModelError("the area is too small to hold a block of coarse cells out")
-    prediction = np.full(len(rows), np.nan)
-    for number in np.unique(splits.blocks):
-        test = splits.blocks == number
-        learnt = rows.rows(~test)
-        fitted = candidate.in_folds().fit(
-            learnt.values, learnt.truth, folds=splits.blocks[~test], seed=seed
-        )
-        prediction[test] = fitted.predict(rows.values[test])
-    return prediction
