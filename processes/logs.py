@@ -9,8 +9,9 @@ from engine.errors import InputError
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _QUIET = {
     "alembic": logging.WARNING,
-    "distributed": logging.WARNING,
-    "distributed.client": logging.WARNING,
+    # A scheduler that dies and comes back is expected, and told in our words.
+    "distributed": logging.CRITICAL,
+    "distributed.client": logging.CRITICAL,
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
     "matplotlib": logging.WARNING,

@@ -178,9 +178,8 @@ def run_worker(address: str, settings: Settings) -> None:
             forkserver=ForkServer(environment=settings.environment()),
             holder=f"{socket.gethostname()}/{os.getpid()}",
         )
-        supervisor.forkserver.start()
         try:
-            asyncio.run(_until_signal(_serve_worker(address, supervisor)))
+            asyncio.run(_until_signal(_serve_worker(address, supervisor), supervisor.stopping.set))
         finally:
             supervisor.stop()
 
@@ -193,7 +192,21 @@ async def _serve_scheduler(host: str, port: int) -> None:
 
 
 async def _serve_worker(address: str, supervisor: Supervisor) -> None:
-    """Join the scheduler again and again."""
+    """Join the scheduler again and again, and keep the supervisor ready."""
+    ready = asyncio.create_task(_keep_ready(supervisor))
+    try:
+        await _join_again(address, supervisor)
+    finally:
+        ready.cancel()
+
+
+async def _keep_ready(supervisor: Supervisor) -> None:
+    while True:
+        supervisor.keep_ready()
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def _join_again(address: str, supervisor: Supervisor) -> None:
     while True:
         try:
             await _join(address, supervisor)
@@ -217,11 +230,18 @@ async def _join(address: str, supervisor: Supervisor) -> None:
         await worker.finished()
 
 
-async def _until_signal(work: Coroutine[object, object, None]) -> None:
-    """Do something until SIGTERM or SIGINT."""
+async def _until_signal(
+    work: Coroutine[object, object, None], warn: Callable[[], object] = lambda: None
+) -> None:
+    """Do something until SIGTERM or SIGINT, which is told before the end begins."""
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+
+    def end() -> None:
+        warn()
+        task.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, end)
     with suppress(asyncio.CancelledError):
         await task
 

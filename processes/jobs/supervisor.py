@@ -87,6 +87,14 @@ class Supervisor:
             except Exception:
                 LOGGER.exception("job %s, step %s: the supervisor stumbled", job_id, step)
 
+    def keep_ready(self) -> None:
+        """Start the fork server where it has died while nothing was to do."""
+        if not self.stopping.is_set() and self._busy.acquire(blocking=False):
+            try:
+                self.forkserver.start()
+            finally:
+                self._busy.release()
+
     def stop(self) -> None:
         """Take no more steps, and end what runs; its step waits for another attempt."""
         self.stopping.set()

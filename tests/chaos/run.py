@@ -110,6 +110,14 @@ class Service:
             return sorted(p.pid for p in below if _runs(p, PARTS[part]) and p.pid not in forked)
         return []
 
+    def at_work(self, pids: Sequence[int]) -> list[int]:
+        """Return those of some processes below which a child is at work."""
+        children = self.pids(CHILD)
+        with suppress(psutil.NoSuchProcess):
+            above = {parent.pid for pid in children for parent in psutil.Process(pid).parents()}
+            return [pid for pid in pids if pid in above]
+        return []
+
     def restart(self) -> None:
         """Kill the launcher; everything ends with it, and is then started again."""
         parts = self._root().children(recursive=True)
@@ -164,6 +172,7 @@ class Chaos:
     job_id: str = ""
     rounds: list[Round] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
+    _turns: list[str] = field(default_factory=list)
 
     def run(self, rounds: int) -> None:
         """Kill so often, then let the last job end."""
@@ -203,14 +212,15 @@ class Chaos:
         )
 
     def _choose(self) -> str:
-        """Return a part that there is now; each as likely as another."""
-        victims = [*PARTS, CHILD, LAUNCHER]
-        if self.database is not None:
-            victims.append(DATABASE)
-        while True:
-            victim = self.chance.choice(victims)
-            if victim == DATABASE or self.service.pids(victim):
-                return victim
+        """Return a part that there is now; all have their turn before one has it again."""
+        if not self._turns:
+            self._turns = [*PARTS, CHILD, LAUNCHER, *([DATABASE] if self.database else [])]
+            self.chance.shuffle(self._turns)
+        there = [one for one in self._turns if one == DATABASE or self.service.pids(one)]
+        victim = there[0] if there else LAUNCHER
+        if there:
+            self._turns.remove(victim)
+        return victim
 
     def _kill(self, victim: str) -> None:
         """Kill a part, and wait until it is back."""
@@ -228,7 +238,7 @@ class Chaos:
     def _kill_one(self, victim: str) -> None:
         before = self.service.pids(victim)
         with suppress(ProcessLookupError, IndexError):
-            os.kill(self.chance.choice(before), 9)
+            os.kill(self.chance.choice(self.service.at_work(before) or before), 9)
         if victim == CHILD:
             return  # Whether there is another shows in the work that goes on.
         self._until(
