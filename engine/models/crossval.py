@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.models.threads import single_threaded_products
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from engine.models.table import Table
 
 
+@single_threaded_products()
 def held_out_predictions(
     settings: Candidate,
     table: Table,

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class single_threaded_products(ContextDecorator):  # noqa: N801 - read as a verb, as in contextlib
     """While any code is within it, BLAS uses one thread a call; for ``with`` and as decorator.
 
-    The limit is the whole process's, so the first to enter sets it and the last to leave lifts it.
+    The limit is the whole process's: the first to enter sets it and the last to leave lifts it.
+    Whoever starts threads enters before them, since OpenBLAS may ignore what a second thread sets.
     """
 
     _lock: ClassVar[Lock] = Lock()

@@ -79,6 +79,25 @@ def test_companions_are_kept_whole_with_their_model(store: ModelStore, model: Tr
         store.load(whole.card.id)
 
 
+def test_a_card_of_another_version_is_refused_with_advice(
+    store: ModelStore, model: TrainedModel
+) -> None:
+    """Cards of the time when there were forests alone are named, and what to do."""
+    path = store.card_path(model.card.id)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 1}))
+    with pytest.raises(ModelError, match=r"card of version 1.* reads version 2\. Train"):
+        store.load(model.card.id)
+    assert store.cards() == ()
+    assert store.find(model.card.key) is None
+
+
+def test_names_of_companions_stay_in_the_folder(model: TrainedModel) -> None:
+    """A name cannot lead elsewhere or take a card's place."""
+    for name in ("../x.nc", "a/b.nc", "json", "UPPER.nc", ""):
+        with pytest.raises(ModelError, match="cannot name a companion"):
+            model.with_companions({name: b""})
+
+
 def test_a_changed_card_is_refused(store: ModelStore, model: TrainedModel) -> None:
     """Scores cannot be improved by hand."""
     path = store.card_path(model.card.id)
