@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from processes.definitions import Output, Process
-    from processes.outgoing import Guard
+    from processes.outgoing import Outgoing
 
 _MEMBERS = ("inputs", "outputs", "response", "subscriber")
 _OF_OUTPUT = ("transmissionMode", "format")
@@ -102,7 +102,7 @@ def read_request(process: Process, body: bytes) -> ExecuteRequest:
     )
 
 
-async def check_subscriber(subscriber: Subscriber, guard: Guard) -> None:
+async def check_subscriber(subscriber: Subscriber, outgoing: Outgoing) -> None:
     """Refuse a subscriber whose addresses the service would not go to.
 
     A host that nobody can look up at present may be there when the job has ended.
@@ -116,7 +116,7 @@ async def check_subscriber(subscriber: Subscriber, guard: Guard) -> None:
         address: str | None = getattr(subscriber, name)
         try:
             if address is not None:
-                await guard.check(address)
+                await outgoing.check(address)
         except RefusedAddressError as error:
             raise InvalidRequestError(f"subscriber.{member}: {error}") from None
         except UnreachableError:

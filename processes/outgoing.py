@@ -119,10 +119,6 @@ class Guard:
                     raise RefusedAddressError(f"its host is {what}", _ALLOWED)
         return addresses
 
-    async def check(self, address: str) -> None:
-        """Read an address and look its host up; raises as both do."""
-        await self.addresses(self.read(address))
-
     def _allows(self, url: httpx.URL) -> bool:
         host = url.host.lower().rstrip(".")
         shown = f"[{host}]" if ":" in host else host
@@ -181,6 +177,19 @@ class Outgoing:
         """Return what some settings allow."""
         hosts = {host.strip().lower() for host in settings.allowed_hosts.split(",")}
         return cls(guard=Guard(allowed_hosts=frozenset(hosts - {""})))
+
+    async def check(self, address: str) -> None:
+        """Look the host of an address up, and go there not yet.
+
+        Raises
+        ------
+        RefusedAddressError
+            Where the guard refuses the address.
+        UnreachableError
+            Where nobody can say in time.
+        """
+        async with _failures_named(self.seconds):
+            await self.guard.addresses(self.guard.read(address))
 
     async def get(self, address: str, limit: int) -> Fetched:
         """Fetch what lies at an address.

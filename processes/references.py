@@ -10,6 +10,8 @@ import asyncio
 import base64
 from typing import TYPE_CHECKING
 
+from starlette.concurrency import run_in_threadpool
+
 from engine.errors import InputError
 from processes.description import describe_inputs
 from processes.errors import InvalidInputsError, OutgoingError
@@ -64,9 +66,11 @@ async def _fetch(
         raise InvalidInputsError([InputError(f"{name}.type", shown(kind), "a text")])
     check_format(model, name, link, "type")
     try:
-        return _read(model, name, kind.lower(), await outgoing.get(href, limit))
+        fetched = await outgoing.get(href, limit)
     except OutgoingError as error:
         raise _problem(name, error.wrong, error.allowed) from None
+    # A megabyte of JSON takes a moment, in which others are answered.
+    return await run_in_threadpool(_read, model, name, kind.lower(), fetched)
 
 
 def _read(model: type[BaseModel], name: str, said: str, fetched: Fetched) -> JsonValue:

@@ -63,7 +63,7 @@ async def _fetched(process: Process, asked: ExecuteRequest, service: Service) ->
     """Return a request whose links are values, and whose subscriber may be told."""
     outgoing = Outgoing.of(service.settings)
     if asked.subscriber is not None:
-        await check_subscriber(asked.subscriber, outgoing.guard)
+        await check_subscriber(asked.subscriber, outgoing)
     if not asked.references:
         return asked
     limit = service.settings.body_limit

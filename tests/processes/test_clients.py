@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ import pytest
 import yaml
 from cuiman import Client
 from cuiman.api.exceptions import ClientError
-from gavicore.models import ProcessRequest
+from gavicore.models import ProcessRequest, Subscriber
 from owslib.ogcapi.processes import Processes
 
 from processes.definitions import PROCESSES
@@ -43,6 +45,7 @@ def service(
         archive=tiny_world.archive,
         regions=tiny_world.region.parent,
         region=tiny_world.region.stem,
+        allowed_hosts="127.0.0.1",
     )
     with serve(settings) as client:
         yield client
@@ -52,6 +55,26 @@ def service(
 def address(service: httpx.Client) -> str:
     """Give the service's address."""
     return str(service.base_url).rstrip("/")
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Give the address of a subscriber, and what it has been sent."""
+    received: list[dict[str, Any]] = []
+
+    class Mailbox(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Mailbox) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/news", received
+        server.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -104,12 +127,17 @@ def test_cuiman_finds_its_way(cuiman: Client) -> None:
         assert set(described.inputs or {}) == set(PROCESSES[process_id].inputs.model_fields)
 
 
-def test_cuiman_makes_maps(cuiman: Client) -> None:
-    """Execute, watch, read the results, find the job in the list, dismiss it."""
-    request = ProcessRequest(inputs=MONTH, response="document")
+def test_cuiman_makes_maps(
+    cuiman: Client, mailbox: tuple[str, list[dict[str, Any]]], wait_for: Callable
+) -> None:
+    """Execute, watch, be called back, read the results, find the job in the list, dismiss it."""
+    address, received = mailbox
+    subscriber = Subscriber(successUri=address)
+    request = ProcessRequest(inputs=MONTH, response="document", subscriber=subscriber)
     job = cuiman.execute_process("reconstruct-sif", request, **SLOW)
     assert until_ended(lambda: str(cuiman.get_job(job.jobID).status.value)) == "successful"
     results = cuiman.get_job_results(job.jobID).root
+    wait_for(lambda: [set(news) for news in received] == [set(results)])
     (item,) = results["items"].value["features"]
     assert item["properties"]["start_datetime"].startswith("2020-04")
     assert job.jobID in [one.jobID for one in cuiman.get_jobs().jobs]

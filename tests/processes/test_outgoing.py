@@ -41,7 +41,7 @@ def check(address: str, *answers: str, allowed: Sequence[str] = ()) -> None:
     guard = Guard(allowed_hosts=frozenset(allowed))
     if answers:
         guard = Guard(allowed_hosts=frozenset(allowed), resolve=resolving(*answers))
-    asyncio.run(guard.check(address))
+    asyncio.run(Outgoing(guard=guard).check(address))
 
 
 def fetch(
@@ -210,9 +210,21 @@ def test_hosts_that_cannot_be_found() -> None:
     for error, kind in ((unknown, RefusedAddressError), (later, UnreachableError)):
         guard = Guard(resolve=resolving(error))
         with pytest.raises(kind):
-            asyncio.run(guard.check("http://maps.test/"))
+            asyncio.run(Outgoing(guard=guard).check("http://maps.test/"))
     with pytest.raises(RefusedAddressError, match="no such host"):
         check(f"http://{'a' * 70}.test/")
+
+
+def test_a_look_up_that_hangs_ends() -> None:
+    """The limit of time holds for the names, too."""
+
+    async def hang(_host: str, _port: int) -> list[str]:
+        await asyncio.sleep(60)
+        return []
+
+    outgoing = Outgoing(guard=Guard(resolve=hang), seconds=0.1)
+    with pytest.raises(UnreachableError, match=r"within 0\.1 s"):
+        asyncio.run(outgoing.check("http://maps.test/"))
 
 
 def test_allowed_hosts_may_be_anywhere() -> None:
@@ -231,7 +243,7 @@ def test_allowed_hosts_may_be_anywhere() -> None:
 def test_a_host_that_turns_private_is_refused_then() -> None:
     """A name that was public when it was checked is looked at again when it is gone to."""
     guard = Guard(resolve=resolving(PUBLIC, "127.0.0.1"))
-    asyncio.run(guard.check("http://maps.test/"))
+    asyncio.run(Outgoing(guard=guard).check("http://maps.test/"))
     with pytest.raises(RefusedAddressError, match="loopback"):
         asyncio.run(Outgoing(guard=guard).get("http://maps.test/", 100))
 
