@@ -45,11 +45,11 @@ def thinned(store: FeatureStore, folder: Path, keep: dict[str, int]) -> FeatureS
 
 
 def test_the_card_scores_every_eight_days(tiny_sif_model: TrainedModel) -> None:
-    """Pooled scores are inflated by the seasons, so each period has its own, for both splits."""
+    """Pooled scores are inflated by the seasons, so each period has its own, for all splits."""
     card = tiny_sif_model.card
     assert card.kind == "sif"
     assert card.synthetic
-    assert [score.split for score in card.scores] == ["random", "spatial-block"]
+    assert [score.split for score in card.scores] == ["random", "spatial-block", "month"]
     for score in card.scores:
         assert {"2020-05-24", "2020-06-01", "2020-07-27"} <= set(score.by_time)
         assert sum(metrics.n for metrics in score.by_time.values()) == score.pooled.n
