@@ -5,7 +5,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check format cite fuzz chaos lock clean
+.PHONY: help install demo serve test check format science cite fuzz chaos load lock clean
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,11 +42,18 @@ format: install ## Put the code into its form
 cite: install ## Run the OGC's own test suite (CITE_JAR=… names it, ROUNDS=… repeats it)
 	@$(BIN)/python tests/cite/run.py $(ROUNDS)
 
+science: install ## Score the method on worlds whose truth is known (PRESET=… SEED=… SECTIONS=…)
+	@$(BIN)/python tests/benchmarks/science --preset $(or $(PRESET),henan) --seed $(or $(SEED),7) \
+	  $(if $(SECTIONS),--sections $(SECTIONS)) $(SCIENCE)
+
 fuzz: install ## Fuzz the API by its own description (CASES=… per operation)
 	@CASES=$(or $(CASES),200) $(BIN)/python -m pytest --no-header -q -s tests/processes/test_fuzz.py
 
 chaos: install ## Kill every part of the service while it works (ROUNDS=… times; CHAOS=--work=echo is quick)
 	@$(BIN)/python tests/chaos/run.py $(or $(ROUNDS),20) $(CHAOS)
+
+load: install ## Load the service and say how quickly it answers (LOAD=--database=postgresql)
+	@$(BIN)/python tests/benchmarks/load.py $(LOAD)
 
 lock: ## Renew both lock files (UV=… names uv)
 	$(or $(UV),uv) pip compile pyproject.toml --universal --generate-hashes --no-header --quiet \

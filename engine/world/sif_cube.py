@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -69,13 +69,13 @@ def write_sif_cube(
     paths = tuple(out / f"cube_{month}.nc" for month in world.months)
     identity = _identity(world.preset, seed, smap_errors)
     marker = out / _DONE
-    if marker.exists() and marker.read_text(encoding="utf-8") == identity:
+    if marker.exists() and _holds(json.loads(marker.read_text(encoding="utf-8")), identity):
         return paths
     out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=out, prefix=".seen-") as name:
         _write(preset, seed, out, Path(name), smap_errors)
     with atomic_path(marker) as path:
-        path.write_text(identity, encoding="utf-8")
+        path.write_text(json.dumps(identity, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return paths
 
 
@@ -145,11 +145,16 @@ def _with_sif(path: Path, model: TrainedModel, seen: _SeenPeriods, month: Month)
     return data.assign_attrs({f"sif_{name}": made.attrs[name] for name in said})
 
 
-def _identity(preset: Preset, seed: int, smap_errors: Sequence[SmapErrors]) -> str:
-    settings = {
+def _identity(preset: Preset, seed: int, smap_errors: Sequence[SmapErrors]) -> dict[str, Any]:
+    return {
         "version": _VERSION,
         "seed": seed,
-        "smap_errors": list(smap_errors),
+        "smap_errors": sorted(smap_errors),
         "preset": preset.model_dump(mode="json"),
     }
-    return json.dumps(settings, indent=2, sort_keys=True) + "\n"
+
+
+def _holds(there: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Tell whether months that are there are those that are wanted; they may have more SMAPs."""
+    more = set(there.get("smap_errors", ())) >= set(wanted["smap_errors"])
+    return more and there == wanted | {"smap_errors": there["smap_errors"]}

@@ -107,14 +107,18 @@ class Coverage:
     widths: list[float] = field(default_factory=list)
 
     def take(
-        self, analysis: Floats, half_width: Floats, truth: Floats, groups: Mapping[str, Floats]
+        self,
+        analysis: Floats,
+        half_width: Floats,
+        truth: Floats,
+        groups: Mapping[str, NDArray[np.bool_]],
     ) -> None:
         """Take a month, ``(y, x)`` each; groups are maps of yes and no."""
         known = np.isfinite(analysis) & np.isfinite(half_width) & np.isfinite(truth)
         hit = np.abs(analysis - truth) <= half_width
         self.widths.append(float(2 * half_width[known].mean()))
         for name, member in {"all": known, **groups}.items():
-            chosen = known & member.astype(bool)
+            chosen = known & member
             self.inside[name] = self.inside.get(name, 0) + int((hit & chosen).sum())
             self.pixels[name] = self.pixels.get(name, 0) + int(chosen.sum())
 

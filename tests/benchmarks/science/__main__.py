@@ -1,0 +1,356 @@
+"""What the science is worth, against a known truth: `make science`.
+
+Prints a table for every question and writes all of it to ``build/science.json``, section by
+section, so that a run that is cut short leaves what it has found. See ``README.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from gates import judged
+from layers import interval_coverage, make_maps, score_layers
+from one_up import world_one_up
+from paper import beside_the_paper
+from plan import MAIN_SMAP, Plan, read_plan
+from real import north_america, samples, south_africa
+from report import Report
+from sif import negative_control, reconstruction
+from worlds import PAPER, SIF_INPUTS, STANDARD, Cube, WorldName, with_noise_column, world
+
+from engine.ablation import ablation, with_columns
+from engine.files import atomic_path
+from engine.models.card import library_versions
+from engine.models.comparison import compare
+from engine.models.importance import importance
+from engine.models.pilot import measured_splits
+from engine.provenance import SIF
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.models.comparison import Comparison
+    from engine.models.splits import Splits
+    from engine.models.table import Table
+    from engine.world.presets import SmapErrors
+
+SECTIONS = (
+    "comparison",
+    "canary",
+    "sif_effect",
+    "importance",
+    "layers",
+    "sif_reconstruction",
+    "scale_up",
+    "real",
+    "paper",
+)
+KEYS = {"spatial-block": "block", "block-year": "block_year"}
+"""Names of splits in the file, where they differ from the engine's."""
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """One run."""
+
+    preset: str
+    seed: int
+    plan: Plan
+    worlds: Path
+    threads: int
+    report: Report
+    result: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def cube(self) -> Cube:
+        """Return the world that was asked for."""
+        return self.world(WorldName(preset=self.preset, seed=self.seed))
+
+    def world(self, name: WorldName) -> Cube:
+        """Return a world; it is made once."""
+        if name not in self._cubes:
+            self.report.step(f"world {name}")
+            self._cubes.clear()
+            self._cubes[name] = world(name, self.worlds, smap_errors=self._errors(name))
+        return self._cubes[name]
+
+    def _errors(self, name: WorldName) -> tuple[SmapErrors, ...]:
+        plain = name.noise == 1 and name.stress
+        return tuple(one for one in self.plan.smap if one != MAIN_SMAP) if plain else ()
+
+    def __post_init__(self) -> None:
+        self._cubes: dict[WorldName, Cube] = {}
+        self._rows: tuple[Table, Splits] | None = None
+
+    def rows(self) -> tuple[Table, Splits]:
+        """Return the rows with every column, and their splits, the same for everything."""
+        if self._rows is None:
+            table = self.cube.table().usable()
+            standard = [f.name for f in table.features if f.name in STANDARD]
+            splits, _ = measured_splits(
+                with_columns(table, standard), seed=self.seed, threads=self.threads
+            )
+            self._rows = table, splits
+        return self._rows
+
+    def columns(self, *, sif: bool, names: tuple[str, ...] = STANDARD) -> Table:
+        """Return the rows with a set of predictors, with SIF or without."""
+        table, _ = self.rows()
+        kept = [f.name for f in table.features if f.name in names and (sif or f.name != SIF)]
+        return with_columns(table, kept)
+
+    # One section each.
+
+    def comparison(self) -> None:
+        """Compare five algorithms, with SIF and without, in five splits."""
+        _, splits = self.rows()
+        made = compare(
+            {"with": self.columns(sif=True), "without": self.columns(sif=False)},
+            {name: self.plan.candidate(name) for name in self.plan.algorithms},
+            splits,
+            wanted=lambda algorithm, _, split: (
+                "costs as much as all others together"
+                if algorithm == "stacking" and split not in self.plan.stacking_splits
+                else None
+            ),
+            threads=self.threads,
+            progress=self.report.progress,
+            resamples=self.plan.resamples,
+        )
+        self.result["comparison"] = nested(made)
+        self.result["comparison_notes"] = {
+            "intervals": made.intervals,
+            "left_out": made.left_out,
+            "splits": {split.name: split.definition for split in splits.found.values()},
+            "rows": len(self.rows()[0]),
+            "block_side_km": splits.side / 1000,
+        }
+        self.report.comparison(self.result)
+
+    def canary(self) -> None:
+        """Add a predictor that is nothing but the cell's name."""
+        _, splits = self.rows()
+        plain = self.columns(sif=True)
+        made = compare(
+            {"plain": plain, "canary": with_noise_column(plain)},
+            {self.plan.layers: self.plan.candidate(self.plan.layers)},
+            splits,
+            wanted=lambda _algorithm, _set, split: (
+                None if split in ("random", "spatial-block") else "not asked"
+            ),
+            threads=self.threads,
+            resamples=self.plan.resamples,
+        )
+        gain = {}
+        for split in ("random", "spatial-block"):
+            pair = [made.entry(self.plan.layers, name, split) for name in ("canary", "plain")]
+            values = [entry.scores.r2.value for entry in pair if entry is not None]
+            if len(values) == 2:
+                gain[KEYS.get(split, split)] = values[0] - values[1]
+        self.result["canary"] = {"algorithm": self.plan.layers, "r2_gain": gain}
+        self.report.canary(self.result["canary"])
+
+    def sif_effect(self) -> None:
+        """Ask what SIF is worth, and in a world where it knows of no stress."""
+        table, splits = self.rows()
+        candidate = self.plan.candidate(self.plan.layers)
+        seeds = tuple(range(1, self.plan.sif_seeds + 1))
+        effects = {}
+        for split in self.plan.sif_splits:
+            if split not in splits.found:
+                continue
+            made = ablation(
+                table,
+                candidate,
+                splits,
+                split,
+                sif_inputs=SIF_INPUTS,
+                seeds=seeds,
+                threads=self.threads,
+                progress=self.report.progress,
+                resamples=self.plan.resamples,
+            )
+            effects[KEYS.get(split, split)] = made.model_dump()
+        self.result["sif_effect"] = effects
+        if self.plan.negative:
+            name = WorldName(preset=self.preset, seed=self.seed, stress=False)
+            self.result["sif_effect"]["without_stress_link"] = negative_control(
+                self.world(name), candidate, self.plan, seeds, self.threads
+            )
+        self.report.sif_effect(self.result["sif_effect"])
+
+    def importance(self) -> None:
+        """Ask what the models lean on."""
+        _, splits = self.rows()
+        made = {}
+        for algorithm in dict.fromkeys(("rf", self.plan.layers)):
+            made[algorithm] = importance(
+                self.columns(sif=True),
+                self.plan.candidate(algorithm),
+                splits,
+                repeats=self.plan.repeats,
+                progress=self.report.progress,
+                resamples=self.plan.resamples,
+            ).model_dump()
+        self.result["importance"] = made
+        self.report.importance(made)
+
+    def layers(self) -> None:
+        """Score maps against the truth, in all worlds and with all errors of SMAP."""
+        self.result |= {"layers": {}, "weights": {}, "interval": {"worlds": {}}}
+        for name in self.plan.worlds(self.preset, self.seed):
+            plain = name.noise == 1
+            for errors in self.plan.smap if plain else (MAIN_SMAP,):
+                self._layers_of(name, errors, f"{name}-{errors}")
+                self.save()
+        first = self.result["interval"]["worlds"][
+            f"{WorldName(preset=self.preset, seed=self.seed)}-{MAIN_SMAP}"
+        ]
+        self.result["interval"] |= first
+
+    def _layers_of(self, name: WorldName, errors: SmapErrors, title: str) -> None:
+        cube = self.world(name)
+        self.report.step(f"maps of {title}")
+        columns = [v.name for v in cube.predictors if v.name in STANDARD]
+        candidate = self.plan.candidate(self.plan.layers)
+        maps = make_maps(cube, candidate, columns, errors=errors, threads=self.threads)
+        scored = score_layers(maps)
+        about = maps.frozen.about
+        self.result["layers"][title] = scored
+        self.result["weights"][title] = {
+            "estimated": about.weights.model_dump() if about.weights else None,
+            "with_truth": scored["best"]["weights"],
+            "gap_closed": gap_closed(scored),
+        }
+        self.result["interval"]["worlds"][title] = interval_coverage(
+            maps, self.plan.coverage_months
+        )
+        self.report.layers(title, self.result)
+
+    def sif_reconstruction(self) -> None:
+        """Score SIF at 1 km against eSIF held out, and against the truth."""
+        self.result["sif_reconstruction"] = reconstruction(self.cube)
+        self.report.reconstruction(self.result["sif_reconstruction"])
+
+    def scale_up(self) -> None:
+        """Try the method from 27 km to 9 km."""
+        forest, candidate = (self.plan.candidate(name) for name in ("rf", self.plan.layers))
+        columns = [v.name for v in self.cube.predictors if v.name in STANDARD]
+        self.result["scale_up"] = {}
+        for errors in self.plan.smap:
+            made = world_one_up(
+                self.cube,
+                candidate,
+                forest,
+                columns,
+                errors=errors,
+                threads=self.threads,
+                resamples=self.plan.resamples,
+            )
+            self.result["scale_up"][errors] = made.model_dump()
+            self.report.one_up(f"world, SMAP {errors}", self.result["scale_up"][errors])
+
+    def real(self) -> None:
+        """Look at the real samples, where they are."""
+        folder = samples()
+        if folder is None:
+            self.result["real"] = {"left_out": "the real samples are not at VADOSE_SHARED"}
+            return
+        names = [name for name in self.plan.algorithms if name != "stacking"]
+        self.result["real"] = {
+            "south_africa": south_africa(
+                folder,
+                {name: self.plan.candidate(name) for name in names},
+                threads=self.threads,
+                resamples=self.plan.resamples,
+            ),
+            "north_america": north_america(folder, self.plan.resamples),
+        }
+        self.report.real(self.result["real"])
+
+    def paper(self) -> None:
+        """Set our figures beside the paper's."""
+        _, splits = self.rows()
+        self.result["paper"] = beside_the_paper(
+            self.columns(sif=True, names=PAPER), self.plan, splits, self.result, self.threads
+        )
+        self.report.paper(self.result["paper"])
+
+    def save(self) -> None:
+        """Write what there is."""
+        with atomic_path(self.report.path) as path:
+            path.write_text(json.dumps(self.result, indent=2) + "\n", encoding="utf-8")
+
+
+def nested(comparison: Comparison) -> dict[str, Any]:
+    """Return the scores by algorithm, set of predictors and split."""
+    tree: dict[str, Any] = {}
+    for entry in comparison.entries:
+        place = tree.setdefault(entry.algorithm, {}).setdefault(entry.predictors, {})
+        place[KEYS.get(entry.split, entry.split)] = {
+            **entry.scores.model_dump(),
+            "rows": entry.rows,
+            "seconds": entry.seconds,
+        }
+    return tree
+
+
+def gap_closed(scored: dict[str, dict[str, Any]]) -> float | None:
+    """Return how much of the way from raw to the best weights the blend goes, in RMSE."""
+    raw, blend, best = (scored[name]["rmse"] for name in ("raw", "blend", "best"))
+    return (raw - blend) / (raw - best) if raw > best else None
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(prog="make science", description=__doc__)
+    parser.add_argument("--preset", default="henan")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--out", type=Path, default=Path("build/science.json"))
+    parser.add_argument("--worlds", type=Path, default=Path("build/worlds"))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--sections", nargs="*", choices=SECTIONS, default=list(SECTIONS))
+    arguments = parser.parse_args()
+    start = perf_counter()
+    plan = read_plan(arguments.preset)
+    report = Report(arguments.out)
+    bench = Bench(
+        preset=arguments.preset,
+        seed=arguments.seed,
+        plan=plan,
+        worlds=arguments.worlds,
+        threads=arguments.threads,
+        report=report,
+    )
+    bench.result = {
+        "synthetic": "true: scores against a made-up world whose truth is known; no observation",
+        "preset": arguments.preset,
+        "seed": arguments.seed,
+        "complete": False,
+        "caps": plan.caps(),
+        "versions": {"python": platform.python_version(), **library_versions()},
+        "seconds": {},
+    }
+    report.head(bench.result)
+    for section in arguments.sections:
+        report.section(section)
+        begun = perf_counter()
+        run: Callable[[], None] = getattr(bench, section)
+        run()
+        bench.result["seconds"][section] = round(perf_counter() - begun, 1)
+        bench.save()
+    bench.result["gates"] = judged(bench.result)
+    bench.result["complete"] = set(arguments.sections) == set(SECTIONS)
+    bench.result["seconds"]["all"] = round(perf_counter() - start, 1)
+    bench.save()
+    report.gates(bench.result)
+
+
+if __name__ == "__main__":
+    main()
