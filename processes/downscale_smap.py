@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from engine.downscale import downscale_month, downscaling_task, train_downscaling
+from engine.models.candidates import best, candidate
 from engine.progress import span
 from engine.provenance import map_granules
 from processes.monthly import MonthlyProgram
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from engine.downscale import Analysis
+    from engine.analysis import Analysis
     from engine.feature_store import FeatureStore
     from engine.granules import Granule
+    from engine.models.candidates import AnyCandidate
     from engine.models.store import ModelStore, TrainedModel
     from engine.models.training import Task
     from engine.months import Month
@@ -47,7 +49,9 @@ class Downscaling:
     sif: TrainedModel | None
     """Gives the feature ``sif``, where the model has it."""
     analysis: Analysis
-    """How the analysis uses SMAP's residual."""
+    """What the main layer is made of."""
+    uncertainty: bool
+    """Whether interval and applicability are mapped."""
     threads: int
     """Threads of the prediction."""
 
@@ -63,17 +67,18 @@ class Downscaling:
 
     @property
     def settings(self) -> Mapping[str, Setting]:
-        """The analysis; features and SIF are the model's."""
-        return {"analysis": self.analysis}
+        """The analysis and its uncertainty; features and SIF are the model's."""
+        return {"analysis": self.analysis, "uncertainty": self.uncertainty}
 
     def layers(self, month: Month) -> xr.Dataset:
-        """Return the three layers of a month."""
+        """Return the layers of a month."""
         return downscale_month(
             self.chosen.model,
             self.store,
             month,
             self.sif,
             analysis=self.analysis,
+            uncertainty=self.uncertainty,
             threads=self.threads,
         )
 
@@ -97,11 +102,13 @@ class DownscalingMethod:
         if inputs.model is not None:
             return Chosen(model=models.load(inputs.model), trained=False)
         policy = TrainingPolicy.of(inputs, settings)
-        return _fitting(plan, models, policy, progress, threads=settings.threads)
+        wanted = _candidate(cast("DownscaleSmapInputs", inputs))
+        return _fitting(plan, wanted, models, policy, progress, threads=settings.threads)
 
     def settings(self, inputs: ReconstructionInputs) -> Mapping[str, Setting]:
-        """Return the analysis; features and SIF are the model's."""
-        return {"analysis": cast("DownscaleSmapInputs", inputs).analysis}
+        """Return the analysis and its uncertainty; features and SIF are the model's."""
+        asked = cast("DownscaleSmapInputs", inputs)
+        return {"analysis": asked.analysis, "uncertainty": asked.uncertainty}
 
     def restore(
         self, prepared: Prepared, store: FeatureStore, models: ModelStore, settings: Settings
@@ -114,12 +121,26 @@ class DownscalingMethod:
             chosen=Chosen(model=model, trained=prepared.trained),
             sif=None if upstream is None else models.load(upstream),
             analysis=cast("Analysis", prepared.settings["analysis"]),
+            uncertainty=bool(prepared.settings["uncertainty"]),
             threads=settings.threads,
         )
 
 
+def _candidate(inputs: DownscaleSmapInputs) -> AnyCandidate:
+    """Return the algorithm that a request asks for, with the settings that ship."""
+    if inputs.algorithm == "best":
+        return best("soil-moisture")
+    return candidate("soil-moisture", inputs.algorithm)
+
+
 def _fitting(
-    plan: Plan, models: ModelStore, policy: TrainingPolicy, progress: Progress, *, threads: int
+    plan: Plan,
+    wanted: AnyCandidate,
+    models: ModelStore,
+    policy: TrainingPolicy,
+    progress: Progress,
+    *,
+    threads: int,
 ) -> Chosen:
     """Find or train a model, and first the SIF model that it needs."""
     sif = None
@@ -129,26 +150,28 @@ def _fitting(
         progress = span(progress, _SIF_SHARE, 1.0)
     return choose_model(
         models,
-        _task(plan, sif),
-        partial(_train, plan, sif, threads),
+        _task(plan, wanted, sif),
+        partial(_train, plan, wanted, sif, threads),
         progress,
         policy=policy,
         seconds=training_seconds(plan.store, plan.training),
     )
 
 
-def _task(plan: Plan, sif: TrainedModel | None) -> Task:
-    return downscaling_task(
-        plan.store, plan.training, _names(plan, sif), sif, omissions=plan.omissions
-    )
+def _task(plan: Plan, wanted: AnyCandidate, sif: TrainedModel | None) -> Task:
+    names = _names(plan, sif)
+    return downscaling_task(plan.store, plan.training, names, sif, wanted, omissions=plan.omissions)
 
 
-def _train(plan: Plan, sif: TrainedModel | None, threads: int, progress: Progress) -> TrainedModel:
+def _train(
+    plan: Plan, wanted: AnyCandidate, sif: TrainedModel | None, threads: int, progress: Progress
+) -> TrainedModel:
     return train_downscaling(
         plan.store,
         plan.training,
         _names(plan, sif),
         sif,
+        wanted,
         omissions=plan.omissions,
         progress=progress,
         threads=threads,

@@ -24,6 +24,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from engine.analysis import DEFAULT, Analysis
 from engine.errors import InputError
 from engine.features import PRESETS, preset
 from engine.grids import BBox
@@ -180,9 +181,6 @@ class ReconstructionInputs(BaseModel):
             "outside stay empty.",
         ),
     ] = None
-    algorithm: Annotated[
-        Literal["rf"], Field(title="Algorithm", description="rf: random forest.")
-    ] = "rf"
     model: Annotated[
         str | None,
         Field(
@@ -227,6 +225,10 @@ class ReconstructionInputs(BaseModel):
 class ReconstructSifInputs(ReconstructionInputs):
     """Inputs of ``reconstruct-sif``."""
 
+    algorithm: Annotated[
+        Literal["rf"], Field(title="Algorithm", description="rf: random forest.")
+    ] = "rf"
+
 
 class DownscaleSmapInputs(ReconstructionInputs):
     """Inputs of ``downscale-smap``."""
@@ -247,14 +249,31 @@ class DownscaleSmapInputs(ReconstructionInputs):
             "set of Sang et al. (2026). By default all of the region. Those left out are recorded.",
         ),
     ] = None
+    algorithm: Annotated[
+        Literal["rf", "xgboost", "svr", "dnn", "stacking", "best"],
+        Field(
+            title="Algorithm",
+            description="rf: random forest; xgboost: boosted trees; svr: support vectors; dnn: "
+            "neural networks; stacking: a combination; best: whichever predicts unseen blocks and "
+            "years best.",
+        ),
+    ] = "rf"
     analysis: Annotated[
-        Literal["shrunken", "conserving", "none"],
+        Analysis,
         Field(
             title="Analysis",
-            description="How soil_moisture uses SMAP's own value: shrunken takes the residual at "
-            "half weight, conserving repeats SMAP's block means, none is the model alone.",
+            description="What soil_moisture is. blend: space from the model and time from SMAP, "
+            "weighted; shrunken: the model and half of SMAP's residual; conserving: SMAP's block "
+            "means; temporal-anomaly: the model and the residual's anomaly; none: the model alone.",
         ),
-    ] = "shrunken"
+    ] = DEFAULT
+    uncertainty: Annotated[
+        StrictBool,
+        Field(
+            title="Uncertainty",
+            description="Whether to map the 90 % interval, and where the model only guesses.",
+        ),
+    ] = True
 
     @model_validator(mode="after")
     def _check_features(self) -> Self:

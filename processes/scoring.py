@@ -9,9 +9,9 @@ import numpy as np
 import rasterio
 
 from engine.archive import Archive
-from engine.downscale import coarse_soil_moisture
 from engine.feature_store import FeatureStore
 from engine.grids import BLOCK
+from engine.lessons import coarse_soil_moisture
 from engine.months import Month
 from engine.progress import silent
 from engine.region import load_region

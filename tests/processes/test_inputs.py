@@ -20,8 +20,9 @@ BOWTIE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0
 def test_defaults_are_those_of_the_description() -> None:
     """A request that names only its months gets every default."""
     inputs = read_inputs(DownscaleSmapInputs, {"datetime": "2020-05"})
-    assert (inputs.algorithm, inputs.sif, inputs.analysis) == ("rf", "with", "shrunken")
+    assert (inputs.algorithm, inputs.sif, inputs.analysis) == ("rf", "with", "blend")
     assert inputs.publish
+    assert inputs.uncertainty
     assert not inputs.retrain
     assert inputs.region is inputs.bbox is inputs.geometry is inputs.features is None
 
@@ -57,13 +58,13 @@ def test_a_bbox_may_be_four_numbers_or_an_ogc_object() -> None:
             r"geometry: a bbox is given as well",
         ),
         ({"datetime": "2020-05", "colour": "red"}, r"colour: there is no such input.*algorithm"),
-        ({"datetime": "2020-05", "algorithm": "svr"}, r"algorithm: 'svr'; allowed: 'rf'"),
+        ({"datetime": "2020-05", "algorithm": "lstm"}, r"algorithm: 'lstm'; allowed: 'rf'"),
         ({"datetime": "2020-05", "retrain": "yes"}, r"retrain: 'yes'; allowed: true or false"),
         ({"datetime": "2020-05", "region": "../etc"}, r"region: '../etc'"),
         ({"datetime": "2020-05", "model": "a", "retrain": True}, r"model: a stored model is given"),
         ({"datetime": "2020-05", "features": ["sif"]}, r"features: 'sif' is not chosen here"),
         ({"datetime": "2020-05", "features": ["ndvi", "ndvi"]}, r"named twice"),
-        ({"datetime": "2020-05", "analysis": "blend"}, r"analysis: 'blend'.*'shrunken'"),
+        ({"datetime": "2020-05", "analysis": "best"}, r"analysis: 'best'.*'blend'"),
         ([1, 2], r"inputs: \[1, 2\]; allowed: a JSON object"),
     ],
 )

@@ -86,7 +86,9 @@ def published(settings: Settings) -> list[Path]:
     return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
 
 
-def layers(results: dict[str, Any], settings: Settings) -> tuple[np.ndarray, rasterio.DatasetReader]:
+def layers(
+    results: dict[str, Any], settings: Settings
+) -> tuple[np.ndarray, rasterio.DatasetReader]:
     (item,) = results["items"]["features"]
     href = item["assets"]["soil_moisture"]["href"].removeprefix("catalog/")
     with rasterio.open(settings.catalog_folder / href) as raster:
@@ -160,6 +162,16 @@ def test_the_analysis_may_be_the_model_alone(settings: Settings) -> None:
         with rasterio.open(next(folder.glob(f"*_{name}_v1.tif"))) as raster:
             arrays.append(raster.read(1))
     np.testing.assert_array_equal(*arrays)
+
+
+def test_another_algorithm_is_another_model_and_another_series(settings: Settings) -> None:
+    """The request's algorithm is trained and named; without uncertainty there is no interval."""
+    outputs = run(settings, algorithm="xgboost", uncertainty=False)
+    assert outputs["model"]["card"]["settings"]["algorithm"] == "xgboost"
+    (item,) = outputs["items"]["features"]
+    assert item["properties"]["vadose:model"]["algorithm"] == "gradient-boosted trees"
+    assert item["collection"].startswith("soil-moisture-1km-monthly--")
+    assert not {"lower", "upper", "applicability"} & set(item["assets"])
 
 
 def test_a_named_model_is_applied_as_it_is(settings: Settings) -> None:
