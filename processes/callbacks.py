@@ -43,7 +43,7 @@ from processes.service import public_address
 from processes.status import status_info
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pydantic import JsonValue
 
@@ -159,29 +159,27 @@ class Courier:
         self._signer = Signer.of(settings)
         self._base = public_address(settings)
         self._name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._work: asyncio.Task[None] | None = None
-        self._thread: threading.Thread | None = None
+        self._waiting = False
+        self._end: Callable[[], None] | None = None
 
     def start(self) -> None:
         """Begin to deliver."""
-        self._loop = asyncio.new_event_loop()
-        self._work = self._loop.create_task(self._deliver_for_ever())
-        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
-        self._thread.start()
+        loop = asyncio.new_event_loop()
+        work = loop.create_task(self._deliver_for_ever())
+        thread = threading.Thread(target=_run, args=(loop, work), name="courier", daemon=True)
+        thread.start()
+
+        def end() -> None:
+            loop.call_soon_threadsafe(work.cancel)
+            thread.join()
+
+        self._end = end
 
     def stop(self) -> None:
         """Deliver no more; what is not there yet is sent after the next start."""
-        if self._loop is None or self._work is None or self._thread is None:
-            return
-        self._loop.call_soon_threadsafe(self._work.cancel)
-        self._thread.join()
-
-    def _run(self) -> None:
-        assert self._loop is not None and self._work is not None  # noqa: S101, PT018  (started)
-        with suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(self._work)
-        self._loop.close()
+        if self._end is not None:
+            self._end()
+            self._end = None
 
     async def _deliver_for_ever(self) -> None:
         try:
@@ -196,16 +194,27 @@ class Courier:
         try:
             due = self._store.due_callbacks(limit=AT_ONCE)
             if due and self._store.lead("callbacks", self._name, LEAD_SECONDS):
-                await asyncio.gather(*(self._deliver(callback) for callback in due))
+                await self._deliver_all(due)
         except StoreUnavailableError:
-            LOGGER.warning("callbacks wait: the database of the jobs does not answer")
+            if not self._waiting:
+                LOGGER.warning("callbacks wait: the database of the jobs does not answer")
+            self._waiting = True
         except Exception:
             LOGGER.exception("the courier stumbled")
+        else:
+            self._waiting = False
 
     def resign(self) -> None:
         """Let another courier deliver."""
         with suppress(StoreUnavailableError):
             self._store.resign("callbacks", self._name)
+
+    async def _deliver_all(self, due: Sequence[Callback]) -> None:
+        # To the end of all, or the next round would send again what is still under way.
+        deliveries = (self._deliver(callback) for callback in due)
+        for ended in await asyncio.gather(*deliveries, return_exceptions=True):
+            if ended is not None:
+                raise ended
 
     async def _deliver(self, callback: Callback) -> None:
         try:
@@ -260,3 +269,9 @@ class Courier:
         if kind is CallbackKind.IN_PROGRESS and job.status.terminal:
             return None
         return status_info(job, self._base)
+
+
+def _run(loop: asyncio.AbstractEventLoop, work: asyncio.Task[None]) -> None:
+    with suppress(asyncio.CancelledError):
+        loop.run_until_complete(work)
+    loop.close()

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from engine.errors import InputError
 from processes.callbacks import Courier, Patience, Signer
+from processes.errors import StoreUnavailableError
 from processes.jobs.model import Delivery, Subscriber
 from processes.settings import Settings
 
@@ -280,6 +281,35 @@ def test_one_that_hangs_holds_up_nobody(
     assert datetime.now(UTC) - begin < timedelta(seconds=5)
     (left,) = store.due_callbacks()
     assert left.url.endswith("/hang")
+
+
+def test_a_database_that_goes_away_is_waited_for(
+    store: SqlJobStore,
+    settings: Settings,
+    subscribed: Subscribed,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What was sent and could not be noted is sent again, under the same identifier."""
+    for path in ("/a", "/b"):
+        succeed(store, accepted(store, Subscriber(success=subscribed.at(path))))
+    courier = Courier(store, settings)
+
+    def away(_callback: int) -> None:
+        raise StoreUnavailableError("gone")
+
+    async def rounds() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "callback_delivered", away)
+            await courier.round()
+            await courier.round()
+        await courier.round()
+        await courier.round()
+
+    asyncio.run(rounds())
+    assert sorted(told.path for told in subscribed.received) == ["/a"] * 3 + ["/b"] * 3
+    assert len({told.headers["Webhook-Id"] for told in subscribed.received}) == 2
+    assert caplog.text.count("callbacks wait") == 1
 
 
 def test_of_two_couriers_one_delivers(
