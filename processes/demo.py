@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     type Json = dict[str, Any]
 
-START_SECONDS = 60
+START_SECONDS = 120
 """Longest wait for the service to answer."""
 POLL_SECONDS = 0.5
 """Time between two looks at a job."""

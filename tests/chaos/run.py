@@ -175,8 +175,11 @@ class Chaos:
     _turns: list[str] = field(default_factory=list)
 
     def run(self, rounds: int) -> None:
-        """Kill so often, then let the last job end."""
+        """Do a job in peace, kill so often, then let the last job end."""
         self._until(self._healthy, RETURN_SECONDS, "the service does not start")
+        # The first job trains the model, undisturbed; later ones find it and make months.
+        self._keep_busy()
+        self._await_job()
         for number in range(1, rounds + 1):
             self._keep_busy()
             time.sleep(self.chance.uniform(0.2, 3.0))
@@ -274,7 +277,7 @@ class Chaos:
         """See to it that there is a job at work."""
         if self.job_id and not self.store.get(self.job_id).status.terminal:
             return
-        if self.job_id:
+        if self.job_id and self.job_id not in self.finished:
             self._check_job()
         headers = {"Prefer": "respond-async", "Cache-Control": "no-cache"}
         reply = httpx.post(
@@ -297,7 +300,8 @@ class Chaos:
         self._until(
             lambda: self.store.get(self.job_id).status.terminal, JOB_SECONDS, "the job does not end"
         )
-        self._check_job()
+        if self.job_id not in self.finished:
+            self._check_job()
         self._check_catalog()
 
     def _check_job(self) -> None:
