@@ -57,7 +57,8 @@ def read_job_filter(query: QueryParams) -> JobFilter:
     begin, end = _interval(query.get("datetime", "../.."))
     return JobFilter(
         statuses=_statuses(query) or _SHOWN_BY_DEFAULT,
-        process_ids=tuple(_listed(query, "processID")),
+        # Which a form sends without a process where all are meant.
+        process_ids=tuple(filter(None, _listed(query, "processID"))),
         created_from=begin,
         created_before=end,
         least_seconds=_seconds(query, "minDuration"),
@@ -106,7 +107,7 @@ def read_whole(query: QueryParams, name: str, *, least: int) -> int | None:
 
 def _listed(query: QueryParams, name: str) -> Sequence[str]:
     """Return the values of a parameter that may be repeated or joined by commas."""
-    return [part for value in query.getlist(name) for part in value.split(",") if part]
+    return [part for value in query.getlist(name) for part in value.split(",")]
 
 
 def _statuses(query: QueryParams) -> tuple[JobStatus, ...]:
