@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,16 +16,7 @@ from odc.geo.geobox import GeoBox
 from pyhdf.SD import SD, SDC
 from rasterio.transform import from_origin
 
-from engine.grids import (
-    BLOCK,
-    COARSE_PIXEL,
-    SINUSOIDAL_TILE,
-    block_mean,
-    covering_window,
-    sinusoidal_tile,
-    spread,
-)
-from engine.history import History
+from engine.grids import COARSE_PIXEL, SINUSOIDAL_TILE, covering_window, sinusoidal_tile
 from engine.models.candidates import RandomForest
 from engine.models.card import CardRegion, CardTarget
 from engine.models.table import Table, Variable
@@ -169,86 +159,6 @@ def toy_task(
         months=(Month(2020, 1), Month(2020, 2)),
         inputs="none",
         omissions={},
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToyPeriod:
-    """A training period whose truth is known."""
-
-    history: History
-    truth: NDArray[np.float64]
-    """``(t, 9 h, 9 w)`` m3 m-3."""
-    unlike: NDArray[np.float64]
-    """``(9 h, 9 w)`` how unlike a pixel is; the model's static errors grow with it."""
-
-
-def toy_period(
-    *,
-    cells: int = 18,
-    years: int = 4,
-    smap_error: float = 0.010,
-    smap_bias: float = 0.015,
-    damping: float = 0.7,
-) -> ToyPeriod:
-    """Return a period in which SMAP, the model and the witnesses err independently of each other.
-
-    Parameters
-    ----------
-    cells
-        Coarse cells along a side.
-    years
-        Whole years from January 2018.
-    smap_error, smap_bias
-        Standard deviations of SMAP's monthly and static errors, m3 m-3.
-    damping
-        Share of a true change of a coarse cell that the model shows.
-
-    Notes
-    -----
-    Changes last from month to month with correlation 0.5. Those within a coarse cell are as large
-    within 27 km as within 9 km, and the model's noise is alike at both scales.
-    """
-    draw = np.random.default_rng(11).normal
-    months = month_range(Month(2018, 1), Month(2017 + years, 12))
-    times, side = len(months), cells * BLOCK
-
-    def lasting(shape: tuple[int, ...], deviation: float) -> NDArray[np.float64]:
-        steps = draw(size=(times, *shape))
-        for place in range(1, times):
-            steps[place] = 0.5 * steps[place - 1] + np.sqrt(0.75) * steps[place]
-        return deviation * steps
-
-    unlike = np.abs(1 + 0.5 * draw(size=(cells, cells)))
-    means = 0.25 + 0.04 * draw(size=(cells, cells))
-    changes = lasting((cells, cells), 0.025)
-    within = lasting((side, side), 0.010)
-    within -= spread(block_mean(within))
-    truth = spread(means) + spread(changes) + within
-    static = 0.012 * unlike * draw(size=(cells, cells))
-    said = damping * changes + 0.006 * draw(size=(times, cells, cells))
-    noise = 0.006 * draw(size=within.shape)
-    fine = spread(means + static) + spread(said) + damping * within + noise
-
-    def witness(deviation: float) -> NDArray[np.float64]:
-        bias = draw(size=(cells, cells))
-        return means + changes + deviation * (bias + draw(size=(times, cells, cells)))
-
-    return ToyPeriod(
-        history=History(
-            months=months,
-            fine=fine.astype(np.float32),
-            coarse=means
-            + changes
-            + smap_bias * draw(size=(cells, cells))
-            + smap_error * draw(size=(times, cells, cells)),
-            held_out=means + static + said,
-            effects=witness(0.015),
-            causes=witness(0.02),
-            memory=witness(0.02),
-        ),
-        truth=truth,
-        unlike=spread(unlike),
     )
 
 

@@ -103,10 +103,10 @@ def estimate_errors(
     rest = over_time(history.held_out - history.coarse)
     squared = over_time(applicability) ** 2
     total = float(np.nanvar(history.coarse))
-    noise = min(bias or 0.0, float(np.nanvar(rest))) if np.isfinite(rest).any() else 0.0
     known = np.isfinite(rest) & np.isfinite(squared)
-    places, growth = (total, 0.0)
+    noise, places, growth = 0.0, total, 0.0
     if known.any():
+        noise = min(bias or 0.0, float(rest[known].var()))
         places, growth = _growth(rest[known] ** 2 - noise, squared[known])
     return Errors(
         places=places,
@@ -166,7 +166,9 @@ def _shown(history: History) -> float:
     smap, model = (
         detail(deseasonalised(one, history.months)) for one in (history.coarse, history.held_out)
     )
-    agreement = float(np.nanmean(smap * model))
+    both = smap * model
+    known = np.isfinite(both)
+    agreement = float(both[known].mean()) if known.any() else 0.0
     return float(np.clip(agreement / found.signal, *_SHOWN))
 
 
@@ -181,9 +183,9 @@ def _factor(
     places, growth, noise = errors
     rest = history.held_out - history.coarse
     changing = rest - over_time(rest)
-    variance = places + growth * squared + noise + float(np.nanmean(changing**2))
-    size = np.abs(rest) / np.sqrt(variance)
-    known = size[np.isfinite(size)]
-    if known.size < MIN_TRIPLETS:
+    known = np.isfinite(changing + squared)
+    if known.sum() < MIN_TRIPLETS:
         return _NORMAL
-    return float(np.clip(np.quantile(known, LEVEL), *_FACTORS))
+    variance = places + growth * squared + noise + float(np.mean(changing[known] ** 2))
+    size = np.abs(rest) / np.sqrt(variance)
+    return float(np.clip(np.quantile(size[known], LEVEL), *_FACTORS))
