@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from engine.feature_store import FeatureStore
-from engine.features import SIF_PREDICTORS
+from engine.features import FEATURES, SIF_PREDICTORS
 from engine.files import atomic_path
 from engine.models.store import ModelStore
 from engine.months import Month
@@ -94,9 +94,9 @@ def _write(
     model = train_sif(seen, months)
     ModelStore(out / MODELS).save(model)
     for when in months:
-        path = waiting / f"cube_{when}.nc"
-        write_month(_with_sif(path, model, seen, when), out)
-        path.unlink()
+        file = waiting / f"cube_{when}.nc"
+        _sif(model, seen, when).to_netcdf(file, mode="a", engine="h5netcdf")
+        file.replace(out / file.name)
 
 
 class _SeenPeriods(FeatureStore):
@@ -113,32 +113,44 @@ class _SeenPeriods(FeatureStore):
             if not path.exists():
                 features = list(SIF_PREDICTORS.values())
                 made = self._watching.eight_days(features, period)
-                made.to_netcdf(path, engine="h5netcdf")
+                np.save(path, np.stack([made[feature.name] for feature in features]))
 
     def eight_days(self, features: Sequence[Feature], period: Period) -> xr.Dataset:
         """Return features of a period that was kept."""
-        with xr.open_dataset(self._path(period), engine="h5netcdf") as kept:
-            return kept[[feature.name for feature in features]].load()
+        kept = np.load(self._path(period))
+        place = {name: number for number, name in enumerate(SIF_PREDICTORS)}
+        affine, shape = self.area.affine, self.area.shape
+        y = affine.f + affine.e * (np.arange(shape.y) + 0.5)
+        x = affine.c + affine.a * (np.arange(shape.x) + 0.5)
+        return xr.Dataset(
+            {
+                one.name: (("y", "x"), kept[place[one.name]], {"units": one.units})
+                for one in features
+            },
+            {"y": y, "x": x},
+        )
 
     def decode(self, granule: Granule, variables: Sequence[str]) -> Mapping[str, Field]:
         """Read eSIF, of which nothing is forgotten."""
         return self._watching.decode(granule, variables)
 
     def _path(self, period: Period) -> Path:
-        return self.folder / f"period_{period.start}.nc"
+        return self.folder / f"period_{period.start}.npy"
 
 
-def _with_sif(path: Path, model: TrainedModel, seen: _SeenPeriods, month: Month) -> xr.Dataset:
-    with xr.open_dataset(path, engine="h5netcdf") as stored:
-        data = stored.load()
+def _sif(model: TrainedModel, seen: _SeenPeriods, month: Month) -> xr.Dataset:
+    """Return what a month lacks yet: SIF, and the means of what only its model sees."""
     made = reconstruct_sif(model, seen, month)
-    data = data.merge(made[["sif", "sif_raw"]], combine_attrs="override")
-    units = {name: feature.units for name, feature in SIF_PREDICTORS.items()} | {"par": PAR_UNITS}
-    means = {name: DayMean(month) for name in units if name not in data}
+    units = {
+        **{name: one.units for name, one in SIF_PREDICTORS.items() if name not in FEATURES},
+        "par": PAR_UNITS,
+    }
+    means = {name: DayMean(month) for name in units}
     for period in seen.periods(month):
         predictors = sif_predictors(seen, period)
         for name, mean in means.items():
             mean.add(predictors[name].to_numpy(), period)
+    data = made[["sif", "sif_raw"]].drop_vars(["y", "x"])
     for name, mean in means.items():
         data[name] = (("y", "x"), mean.result().astype(np.float32), {"units": units[name]})
     said = ("residual_weight", "conservation_error")
