@@ -16,7 +16,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from engine.errors import GridMismatchError, ModelError
-from engine.grids import BLOCK, coarse_of
+from engine.grids import BLOCK, apply_affine, coarse_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -126,7 +126,8 @@ def _mean(values: FloatArray) -> NDArray[np.float64]:
 
 def _offset(of: GeoBox, area: GeoBox) -> tuple[int, int]:
     """Return the row and the column of a grid where another begins."""
-    column, row = ~of.affine * (area.affine.c, area.affine.f)
+    corner = np.array([area.affine.c]), np.array([area.affine.f])
+    column, row = (float(place[0]) for place in apply_affine(~of.affine, *corner))
     whole = round(row), round(column)
     if of.crs != area.crs or max(abs(row - whole[0]), abs(column - whole[1])) > 0.01:
         raise GridMismatchError("background", of.affine[:6], area.affine[:6])

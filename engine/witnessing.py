@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.grids import coarse_of
+from engine.grids import apply_affine, coarse_of
 from engine.history import History, rain_memory
 from engine.models.candidates import RandomForest
 from engine.models.crossval import held_out_predictions
@@ -96,7 +96,8 @@ def gridded(
     at = {str(month): place for place, month in enumerate(months)}
     time = np.array([at.get(str(name)[:7], -1) for name in table.time], dtype=np.int64)
     column, row = (
-        np.floor(positions).astype(np.int64) for positions in ~grid.affine * (table.x, table.y)
+        np.floor(positions).astype(np.int64)
+        for positions in apply_affine(~grid.affine, table.x, table.y)
     )
     cells = np.full((len(months), *tuple(grid.shape)), np.nan)
     kept = time >= 0
