@@ -21,7 +21,13 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NoReturn
 
-from processes.jobs.lineage import adopt_orphans, die_with_parent, end_descendants, signal_group
+from processes.jobs.lineage import (
+    adopt_orphans,
+    die_with_parent,
+    end_descendants,
+    kill_tree,
+    signal_group,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,10 +72,16 @@ class Child:
     code: int | None = None
     """How it ended: its exit code, or minus the signal's number."""
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the child and all that it started, if it still runs."""
+    def ask_to_end(self) -> None:
+        """Send SIGTERM to the child and its group, if it still runs."""
         if self.code is None:
-            signal_group(self.pid, number)
+            signal_group(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the child and all that it started, if it still runs."""
+        if self.code is None:
+            kill_tree(self.pid)
+            signal_group(self.pid, signal.SIGKILL)
 
 
 class ForkServer:
@@ -154,7 +166,7 @@ class ForkServer:
             _, child.code = self._hear()
         except ForkServerLostError:
             # The kernel kills the child; this is for what the child has started.
-            child.signal(signal.SIGKILL)
+            signal_group(child.pid, signal.SIGKILL)
             child.code = -signal.SIGKILL
             self.stop()
             raise

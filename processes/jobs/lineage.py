@@ -57,11 +57,20 @@ def end_descendants(keep: frozenset[int] = frozenset()) -> None:
     """
     while strays := [child for child in psutil.Process().children() if child.pid not in keep]:
         for stray in strays:
-            _kill_tree(stray)
+            kill_tree(stray.pid)
         for stray in strays:
             # Whose own children come to us now, for the next round.
             with suppress(ChildProcessError):
                 os.waitpid(stray.pid, 0)
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process and all its descendants, those that left its group included."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        for member in (*process.children(recursive=True), process):
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
 
 
 def signal_group(leader: int, number: signal.Signals) -> None:
@@ -70,13 +79,6 @@ def signal_group(leader: int, number: signal.Signals) -> None:
         os.kill(leader, number)
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, number)
-
-
-def _kill_tree(process: psutil.Process) -> None:
-    with suppress(psutil.NoSuchProcess):
-        for member in (*process.children(recursive=True), process):
-            with suppress(psutil.NoSuchProcess):
-                member.kill()
 
 
 def _prctl(option: int, value: int) -> None:

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.1
 """How often an attempt is looked at: wanted, within its limits?"""
 WRITE_SECONDS = 0.5
 """How often progress and log are written."""
-GRACE_SECONDS = 0.3
+GRACE_SECONDS = 0.25
 """Time between asking a child to end and killing it."""
 AGAIN_SECONDS = 0.5
 """Pause between two calls of a database that does not answer."""
@@ -252,13 +252,13 @@ class _Watch:
         """Ask a child to end that is unwanted, breaks a limit, or has been overtaken by our end."""
         if self._killed_at is not None:
             if now - self._killed_at > GRACE_SECONDS:
-                self._child.signal(signal.SIGKILL)
+                self._child.kill()
             return
         broken = None if self._ending else self._limits.broken_by(self._child.pid)
         if broken is not None:
             self._ending = Failed(message=broken)
         if broken or self._unwanted or self._stopping.is_set():
-            self._child.signal(signal.SIGTERM)
+            self._child.ask_to_end()
             self._killed_at = now
 
     def _write(self) -> None:
