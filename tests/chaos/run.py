@@ -201,11 +201,13 @@ class Chaos:
         tell(f"{len(self.finished)} jobs, all successful; attempts: {dict(endings)}")
 
     def _round(self, number: int) -> Round:
-        victim = self._choose()
+        victim, names = self._choose(), self._interrupted()
         killed = time.monotonic()
         self._kill(victim)
         back = time.monotonic()
-        self._until(lambda: self._goes_on(back), RESUMED_SECONDS, f"no work after the {victim}")
+        self._until(
+            lambda: self._go_on(names, back), RESUMED_SECONDS, f"no work after the {victim}"
+        )
         return Round(
             number=number,
             victim=victim,
@@ -255,22 +257,23 @@ class Chaos:
         if victim == "web server":
             self._until(self._healthy, RETURN_SECONDS, "the web server does not answer")
 
-    def _goes_on(self, since: float) -> bool:
-        """Whether a step has ended since then, or an attempt of one shows a sign of life."""
+    def _interrupted(self) -> set[str]:
+        """Return the steps that were begun and are not done; each is to go on after a kill."""
+        steps = self.store.steps(self.job_id)
+        return {step.name for step in steps if step.attempt and step.state is not StepState.DONE}
+
+    def _go_on(self, names: set[str], since: float) -> bool:
+        """Whether each of some steps is done, or an attempt of it shows a sign of life since."""
         with suppress(StoreUnavailableError):
-            job = self.store.get(self.job_id)
-            if job.status.terminal:
-                return True
-            lease, now = self.service.settings.lease, time.time()
-            then = now - (time.monotonic() - since)
-            steps = self.store.steps(self.job_id)
-            signs = [s.lease_until.timestamp() - lease for s in steps if s.lease_until is not None]
-            ends = [
-                a.ended.timestamp()
-                for a in self.store.attempts(self.job_id)
-                if a.ended is not None and a.ending is Ending.DONE
-            ]
-            return any(moment > then for moment in (*signs, *ends))
+            then = time.time() - (time.monotonic() - since)
+            lease = self.service.settings.lease
+            alive = {
+                step.name
+                for step in self.store.steps(self.job_id)
+                if step.state is StepState.DONE
+                or (step.lease_until and step.lease_until.timestamp() - lease > then)
+            }
+            return names <= alive
         return False
 
     def _keep_busy(self) -> None:
