@@ -26,6 +26,7 @@ BLOCK_SIDE = 8 * COARSE_PIXEL
 """Least side of a spatial block in metres: 8 × 8 coarse cells, about 72 km."""
 
 BLOCK_FOLDS = 4
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ def spatial_blocks(
 ) -> tuple[NDArray[np.int64], tuple[float, float]]:
     """Return each row's block number and the blocks' width and height in metres."""
     extents = [float(np.ptp(values)) + COARSE_PIXEL for values in (x, y)]
-    counts = [max(1, int(extent / side)) for extent in extents]
+    counts = [max(1, int(extent / side + _ROUNDING)) for extent in extents]
     if counts == [1, 1]:
         counts[int(np.argmax(extents))] = 2
     sides = (extents[0] / counts[0], extents[1] / counts[1])

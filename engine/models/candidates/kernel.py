@@ -31,15 +31,15 @@ class SupportVectors(Settings):
 
     algorithm: Literal["svr"] = "svr"
     rows: int = Field(default=10_000, ge=100, le=15_000, description="Most rows learnt from.")
-    cost: float = Field(default=10, gt=0, description="C, for a target of variance 1.")
+    cost: float = Field(default=1, gt=0, description="C, for a target of variance 1.")
     tube: float = Field(
-        default=0.2,
+        default=0.3,
         ge=0,
         description="Epsilon in standard deviations of the target: errors below it are none. The "
         "wider, the fewer vectors.",
     )
     width: float = Field(
-        default=1.0, gt=0, description="Gamma times the number of features: narrower where greater."
+        default=0.1, gt=0, description="Gamma times the number of features: narrower where greater."
     )
 
     def learn(self, sample: Sample, *, threads: int, seed: int) -> Fitted:

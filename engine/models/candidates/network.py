@@ -36,7 +36,7 @@ class NeuralNetworks(Settings):
     )
     networks: int = Field(default=4, ge=1, le=20, description="Networks that are averaged.")
     networks_in_folds: int = Field(
-        default=2, ge=1, le=20, description="Networks of each cross-validation fold's model."
+        default=3, ge=1, le=20, description="Networks of each cross-validation fold's model."
     )
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Of Adam.")
     batch: int = Field(default=512, ge=1, description="Rows of a step.")
