@@ -169,7 +169,9 @@ def test_after_too_many_attempts_the_job_fails(
 def test_a_dismissed_job_is_gone_within_a_second(supervisor: Supervisor, act: str) -> None:
     """C code, children and those in sessions of their own end, and leave no file behind."""
     with at_work(supervisor, act) as (job_id, processes):
+        time.sleep(0.3)
         assert not gone(processes)
+        assert supervisor.store.get(job_id).status is JobStatus.RUNNING
         started = time.monotonic()
         supervisor.store.dismiss(job_id)
         while not gone(processes):
