@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from processes.jobs.dispatcher import Runner
-    from processes.jobs.store import SqlJobStore
+    from processes.jobs.store import JobStore
     from processes.settings import Settings
 
 _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  (to listen at, not to be found at)
@@ -21,7 +21,7 @@ class Service:
 
     settings: Settings
     """Limits and the public address."""
-    store: SqlJobStore
+    store: JobStore
     """The jobs."""
     runner: Runner
     """Who runs them."""

@@ -80,7 +80,11 @@ class SqlJobStore(JobStore):
     def open(cls, address: str | Path) -> Self:
         """Open the store at an address: see :func:`open_store`."""
         database = Database.at(address)
-        migrate(database)
+        try:
+            migrate(database)
+        except BaseException:
+            database.close()
+            raise
         return cls(database)
 
     @override

@@ -54,7 +54,10 @@ class Database:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._readers = engine
+        on_file = engine.dialect.name == "sqlite"
+        # One look is one statement or few that need not agree: no need to begin and end it.
+        alone = {} if on_file else {"isolation_level": "AUTOCOMMIT"}
+        self._readers = engine.execution_options(**alone)
         self._writers = engine.execution_options(writes=True)
 
     @classmethod
