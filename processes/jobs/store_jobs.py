@@ -108,7 +108,7 @@ def get(connection: Connection, job_id: str) -> Job:
     return _job(row)
 
 
-def lock(connection: Connection, job_id: str) -> Row[Any] | None:
+def lock(connection: Connection, job_id: str) -> Row[Any, Any, Any] | None:
     """Take a job for the rest of a change, and return its state, start and end.
 
     Every change of a job or its steps takes the job's row first. So changes of one job come one

@@ -184,7 +184,8 @@ def progress(fractions: Iterable[tuple[str, float]]) -> int:
     What ``prepare`` does counts for one half, the steps that it finds count for the other. It is
     at most 99: only success makes a job whole.
     """
-    prepared, found = [], []
+    prepared: list[float] = []
+    found: list[float] = []
     for name, fraction in fractions:
         (prepared if name == PREPARE else found).append(fraction)
     share = 0.5 if prepared else 1.0
