@@ -130,6 +130,9 @@ class ModelCard(_Part):
     key: str = Field(description="Hash of what the model was asked to be; finds it again.")
     kind: Kind
     settings: Candidate
+    found: dict[str, float] = Field(
+        default_factory=dict, description="What the rows have decided, such as a number of trees."
+    )
     features: tuple[CardFeature, ...]
     importance_kind: str = (
         "gain of splits, from training rows: it favours features with many distinct values"

@@ -169,6 +169,7 @@ def training(
         key=task.key,
         kind=task.kind,
         settings=settings,
+        found=fitted.found(),
         features=_card_features(table, fitted),
         target=task.target,
         region=task.region,

@@ -92,6 +92,10 @@ class Fitted(ABC):
         """Return each feature's share ``(f,)`` in what the splits gain; None without splits."""
         return None
 
+    def found(self) -> dict[str, float]:
+        """Return what the rows have decided, such as a number of trees, by its name."""
+        return {}
+
     def to_onnx(
         self, features: Sequence[Variable], target: Variable, notes: Mapping[str, str] | None = None
     ) -> bytes:

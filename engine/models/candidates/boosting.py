@@ -94,6 +94,10 @@ class FittedBooster(Fitted):
         """Return the trees' sum."""
         return np.asarray(self.booster.inplace_predict(rows), dtype=np.float64)
 
+    def found(self) -> dict[str, float]:
+        """Return the number of trees that a held-out fold asked for."""
+        return {"trees": self.booster.num_boosted_rounds()}
+
     def graph(self, prefix: str = "") -> Graph:
         """Return all trees as one operator."""
         return boosting_graph(self.booster, prefix)

@@ -81,6 +81,10 @@ class FittedMachine(Fitted):
         starts = range(0, len(inputs), _BATCH)
         return np.concatenate([self._summed(inputs[start : start + _BATCH]) for start in starts])
 
+    def found(self) -> dict[str, float]:
+        """Return the number of support vectors."""
+        return {"vectors": len(self.vectors)}
+
     def graph(self, prefix: str = "") -> Graph:
         """Return the machine as two matrix products."""
         return kernel_graph(

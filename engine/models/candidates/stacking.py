@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field
-from sklearn.linear_model import Ridge
+from scipy.optimize import nnls
 
 from engine.models.candidates.base import Fitted, Sample, Settings
 from engine.models.candidates.boosting import XGBoost
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from engine.models.graphs.graph import Graph
 
+_SURE = 1e3
+"""Weight of the sum of the shares against all rows."""
+
 Base = Annotated[
     RandomForest | XGBoost | SupportVectors | NeuralNetworks, Field(discriminator="algorithm")
 ]
@@ -33,7 +36,7 @@ Base = Annotated[
 
 
 class Stacking(Settings):
-    """A non-negative linear mixture of candidates.
+    """A mixture of candidates, by shares that are never negative and add up to 1.
 
     The mixture is learnt from predictions of folds that the candidates had not seen. Their lighter
     settings for folds make those; the stored ones have learnt from all rows.
@@ -42,9 +45,10 @@ class Stacking(Settings):
     algorithm: Literal["stacking"] = "stacking"
     bases: tuple[Base, ...] = Field(min_length=1, description="The candidates to mix.")
     penalty: float = Field(
-        default=1e-3,
+        default=0.3,
         ge=0,
-        description="Ridge penalty on the shares, as a part of the target's variance.",
+        description="Ridge penalty on how far the shares are from equal ones, as a part of the "
+        "target's variance: held-out folds are few, and equal shares hard to beat.",
     )
 
     def in_folds(self) -> Self:
@@ -57,24 +61,26 @@ class Stacking(Settings):
         held_out = np.column_stack(
             [_held_out(base.in_folds(), sample, threads, seed) for base in self.bases]
         )
-        shares, intercept = self._weighed(held_out, sample.truth)
+        shares = self._weighed(held_out, sample.truth)
         # Who has no share need not be there.
-        kept = shares > 0 if (shares > 0).any() else np.arange(shares.size) == 0
-        chosen = [base for base, has in zip(self.bases, kept, strict=True) if has]
+        chosen = [base for base, share in zip(self.bases, shares, strict=True) if share > 0]
         return FittedStack(
             fitted=tuple(_fitted(base, sample, threads, seed) for base in chosen),
             names=tuple(base.algorithm for base in chosen),
-            shares=shares[kept],
-            intercept=intercept,
+            shares=shares[shares > 0],
         )
 
     def _weighed(
         self, predictions: NDArray[np.float64], truth: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], float]:
-        """Return the shares and the intercept."""
-        penalty = self.penalty * float(truth.var()) * truth.size
-        ridge = Ridge(alpha=penalty, positive=True).fit(predictions, truth)
-        return np.asarray(ridge.coef_, dtype=np.float64), float(ridge.intercept_)
+    ) -> NDArray[np.float64]:
+        """Return non-negative shares ``(b,)`` whose sum is 1, by least squares with a penalty."""
+        count = predictions.shape[1]
+        pull = np.sqrt(self.penalty * float(truth.var()) * truth.size)
+        sure = _SURE * (1 + float(np.linalg.norm(predictions)))
+        design = np.vstack([predictions, pull * np.eye(count), np.full((1, count), sure)])
+        shares, _ = nnls(design, np.concatenate([truth, np.full(count, pull / count), [sure]]))
+        weighed: NDArray[np.float64] = shares / shares.sum()
+        return weighed
 
     def _size(self) -> str:
         return " + ".join(base.algorithm for base in self.bases)
@@ -88,13 +94,22 @@ class FittedStack(Fitted):
     names: tuple[str, ...]
     """Algorithms of those that have a share."""
     shares: NDArray[np.float64]
-    intercept: float
+    """Of each; their sum is 1."""
 
     def predicted(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Mix the candidates' predictions, rounded to float32 as they are in the ONNX file."""
         parts = [_rounded(fitted.predicted(rows)) for fitted in self.fitted]
-        mixed: NDArray[np.float64] = np.column_stack(parts) @ self.shares + self.intercept
+        mixed: NDArray[np.float64] = np.column_stack(parts) @ self.shares
         return mixed
+
+    def found(self) -> dict[str, float]:
+        """Return the candidates' shares, and what they have found."""
+        shares = zip(self.names, self.shares.tolist(), strict=True)
+        return {f"share of {name}": round(share, 4) for name, share in shares} | {
+            f"{what} of {name}": number
+            for name, fitted in zip(self.names, self.fitted, strict=True)
+            for what, number in fitted.found().items()
+        }
 
     def graph(self, prefix: str = "") -> Graph:
         """Return all candidates and their mixture as one graph."""
@@ -102,7 +117,7 @@ class FittedStack(Fitted):
             fitted.graph(f"{prefix}{number}_{name}_")
             for number, (name, fitted) in enumerate(zip(self.names, self.fitted, strict=True))
         ]
-        return stack_graph(parts, self.shares, self.intercept, prefix)
+        return stack_graph(parts, self.shares, prefix)
 
     def importance(self) -> NDArray[np.float64] | None:
         """Return the mean of those candidates that know it, by their shares."""

@@ -16,16 +16,11 @@ if TYPE_CHECKING:
     from engine.models.graphs.graph import Graph
 
 
-def stack_graph(
-    parts: Sequence[Graph], weights: NDArray[np.float64], intercept: float, prefix: str = ""
-) -> Graph:
-    """Return ``intercept + sum of weights × parts``; the parts' names must differ."""
+def stack_graph(parts: Sequence[Graph], shares: NDArray[np.float64], prefix: str = "") -> Graph:
+    """Return the sum of ``shares × parts``; the parts' names must differ."""
     drawing = Drawing(prefix)
     outputs = [drawing.append(part) for part in parts]
     together = drawing.node("Concat", outputs, "parts", axis=1)
-    constants = (
-        drawing.constant("shares", weights[:, np.newaxis]),
-        drawing.constant("start", np.array([intercept])),
-    )
-    mixed = drawing.node("Gemm", [together, *constants], "mixed")
+    factors = drawing.constant("shares", shares[:, np.newaxis])
+    mixed = drawing.node("MatMul", [together, factors], "mixed")
     return drawing.graph(mixed, min(part.rows_per_call for part in parts))
