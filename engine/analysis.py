@@ -8,8 +8,10 @@ fine::
 
     blend = m(P) + static i(m(S) - A(m(P)))
           + i(smap S' + (1 - smap) amplitude A(P)')
-          + detail (P' - i(A(P)'))
+          + detail shapes(P' - i(A(P)')) + grain (the rest of P' - i(A(P)'))
 
+``shapes`` are what is left of the changes within a coarse cell when they are smoothed over some
+kilometres; the rest is mostly the noise of single pixels.
 The means are frozen with the model (`engine.background`), the weights are estimated without the
 truth (`engine.weights`).
 
@@ -34,6 +36,7 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.grids import block_mean
+from engine.history import smoothed
 from engine.residual import DRIEST, WETTEST, bilinear, conserve, fade_out, half_residual
 
 if TYPE_CHECKING:
@@ -155,11 +158,14 @@ def blend(
     together = weights.smap * smap + (1 - weights.smap) * model
     together = np.where(np.isfinite(smap), together, model)
     rest = fade_out(background.soil_moisture - _means(background.prediction))
+    within = change - bilinear(fade_out(cells))
+    shapes = smoothed(within)
     whole = (
         background.prediction
         + weights.static * bilinear(rest)
         + bilinear(fade_out(together))
-        + weights.detail * (change - bilinear(fade_out(cells)))
+        + weights.detail * shapes
+        + weights.grain * (within - shapes)
     )
     return np.clip(whole, DRIEST, WETTEST)
 

@@ -1,12 +1,12 @@
 """How unlike a pixel is to everything that the model has learnt from.
 
 A model is fitted to 9 km means and applied to 1 km pixels, which vary more; far from all training
-rows it guesses. Features are standardised and scaled by the square root of their importance, so
-that squared distances add up in its measure. The dissimilarity index of a pixel is its distance to
-the nearest training row, divided by the mean distance between training rows. The threshold is the
-upper whisker of what training rows find in the other spatial blocks: what the cross-validation has
-tried is not beyond it. The layer ``applicability`` is index ÷ threshold; above 1 the model's scores
-promise nothing.
+rows it guesses. Features are standardised, and those of high importance scaled by its square root,
+so that squared distances add up in its measure. The dissimilarity index of a pixel is its distance
+to the nearest training row, divided by the mean distance between training rows. The threshold is
+the upper whisker of what training rows find in the other spatial blocks: what the cross-validation
+has tried is not beyond it. The layer ``applicability`` is index ÷ threshold; above 1 the model's
+scores promise nothing.
 
 All of it is one ONNX file, a matrix product of the pixels with at most 1500 training rows, drawn
 evenly over blocks and target. On so bounded a sample the product takes about as long as a small
@@ -40,8 +40,9 @@ if TYPE_CHECKING:
 ROWS = 1500
 """Most training rows that pixels are compared with."""
 
-_LEAST_IMPORTANCE = 0.1
-"""Importance that every feature has at least, as a share of the mean one."""
+_LEAST_IMPORTANCE = 1.5
+"""Importance that every feature has at least, in mean ones. What hardly varies among coarse cells,
+such as towns and water, has none for the model; yet there it errs most."""
 _WHISKER = 1.5
 """Interquartile ranges above the upper quartile up to which an index is no outlier."""
 _ROWS_PER_CALL = 1024

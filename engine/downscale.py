@@ -321,6 +321,7 @@ def _told(made: Analysed, frozen: Frozen | None) -> dict[str, str | float]:
             "weight_smap_most": weights.smap_between[1],
             "weight_amplitude": weights.amplitude,
             "weight_detail": weights.detail,
+            "weight_grain": weights.grain,
             "weight_static": weights.static,
         }
     return told

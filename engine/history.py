@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from engine.errors import GridMismatchError
 from engine.grids import BLOCK, block_mean
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 SIDE = 3
 """Coarse cells along a side of the next coarser one: 27 km where SMAP's are 9 km."""
+
+_SMOOTHING = 1.0
+"""Standard deviation in pixels of what tells shapes from grain."""
 
 _MEMORY = (1.0, 0.5, 0.25)
 """Weights of the month's own rain, of the month before and of the one before that."""
@@ -100,6 +104,15 @@ def fine_detail(fine: FloatArray) -> NDArray[np.float64]:
     """Return what the pixels of a coarse cell differ from their mean: ``(..., 9 h, 9 w)``."""
     means = block_mean(fine, min_valid=0.0)
     return np.asarray(fine - means.repeat(BLOCK, axis=-2).repeat(BLOCK, axis=-1))
+
+
+def smoothed(fine: FloatArray) -> NDArray[np.float64]:
+    """Smooth pixels over about 3 km, the last two axes, by what is there; NaN stays missing."""
+    known = np.isfinite(fine)
+    widths = (0.0,) * (fine.ndim - 2) + (_SMOOTHING,) * 2
+    total = gaussian_filter(np.where(known, fine, 0).astype(np.float64), widths, mode="nearest")
+    weight = gaussian_filter(known.astype(np.float64), widths, mode="nearest")
+    return np.where(known, total / np.where(known, weight, 1), np.nan)
 
 
 def over_time(values: FloatArray) -> NDArray[np.float64]:

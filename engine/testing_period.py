@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
-from engine.grids import BLOCK, block_mean, spread
-from engine.history import History
+from engine.grids import BLOCK, block_mean
+from engine.history import History, fine_detail
 from engine.months import Month, month_range
 from engine.residual import bilinear
 
@@ -50,15 +51,21 @@ def toy_period(
 
     Notes
     -----
-    Changes last from month to month with correlation 0.5. Those within a coarse cell are as large
-    within 27 km as within 9 km, and the model's noise is alike at both scales.
+    Changes last from month to month with correlation 0.5. They vary within 9 km somewhat more than
+    from 27 to 9 km, in shapes of some kilometres, half of which the model does not see and the rest
+    it overlays with grain. Its means err in proportion to how unlike a place is, held out twice as
+    much in variance as otherwise.
     """
     draw = np.random.default_rng(11).normal
     months = month_range(Month(2018, 1), Month(2017 + years, 12))
     times, side = len(months), cells * BLOCK
 
-    def lasting(shape: tuple[int, ...], deviation: float) -> NDArray[np.floating]:
-        steps = draw(size=(times, *shape))
+    def field(size: int, scale: float, deviation: float) -> NDArray[np.floating]:
+        values = gaussian_filter(draw(size=(size, size)), scale, mode="wrap")
+        return np.asarray(deviation * values / values.std())
+
+    def lasting(size: int, scale: float, deviation: float) -> NDArray[np.floating]:
+        steps = np.stack([field(size, scale, 1) for _ in range(times)])
         for place in range(1, times):
             steps[place] = 0.5 * steps[place - 1] + np.sqrt(0.75) * steps[place]
         return deviation * steps
@@ -66,21 +73,20 @@ def toy_period(
     def smooth(values: NDArray[np.floating]) -> NDArray[np.floating]:
         return np.stack([bilinear(one) for one in values.reshape(-1, cells, cells)])
 
-    unlike = bilinear(np.abs(1 + 0.5 * draw(size=(cells, cells))))
-    means = smooth(0.25 + 0.06 * draw(size=(cells, cells)))[0]
-    changes = smooth(lasting((cells, cells), 0.035))
-    within = lasting((side, side), 0.010)
-    within -= spread(block_mean(within))
-    truth = means + changes + within
-    static = 0.012 * unlike * smooth(1.5 * draw(size=(cells, cells)))[0]
-    said = damping * changes + smooth(0.008 * draw(size=(times, cells, cells)))
-    noise = 0.006 * draw(size=within.shape)
-    fine = means + static + said + damping * within + noise
-    coarse, seen = block_mean(truth), block_mean(means + static + said)
+    unlike = bilinear(1 + np.abs(field(cells, 2, 0.6)))
+    means = bilinear(0.25 + field(cells, 1.5, 0.04))
+    changes = smooth(lasting(cells, 2, 0.025))
+    within, hidden = (fine_detail(lasting(side, 1.5, 0.0105)) for _ in range(2))
+    truth = means + changes + within + hidden
+    common, unseen = (0.006 * unlike * bilinear(field(cells, 0.7, 1.2)) for _ in range(2))
+    said = damping * changes + smooth(np.stack([field(cells, 1, 0.008) for _ in months]))
+    grain = 0.006 * draw(size=within.shape)
+    fine = means + common + said + damping * within + grain
+    coarse, seen = block_mean(truth), block_mean(means + common + unseen + said)
 
-    def witness(deviation: float) -> NDArray[np.floating]:
+    def witness(deviation: float) -> NDArray[np.float64]:
         bias = draw(size=(cells, cells))
-        return coarse + deviation * (bias + draw(size=(times, cells, cells)))
+        return np.asarray(coarse + deviation * (bias + draw(size=(times, cells, cells))))
 
     return ToyPeriod(
         history=History(
@@ -92,9 +98,9 @@ def toy_period(
                 + smap_error * draw(size=(times, cells, cells))
             ),
             held_out=np.asarray(seen),
-            effects=np.asarray(witness(0.015)),
-            causes=np.asarray(witness(0.02)),
-            memory=np.asarray(witness(0.02)),
+            effects=witness(0.015),
+            causes=witness(0.02),
+            memory=witness(0.02),
         ),
         truth=truth,
         unlike=unlike,

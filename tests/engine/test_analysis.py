@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from engine.analysis import Analysis, analysed, blend, checked
 from engine.background import Background
@@ -30,10 +31,15 @@ def background(period: ToyPeriod) -> Background:
 
 
 def weights(
-    smap: float = 0.6, amplitude: float = 1.2, detail: float = 0.4, static: float = 0.0
+    *, amplitude: float = 1.2, detail: float = 0.8, grain: float = 0.3, static: float = 0.0
 ) -> Weights:
     return Weights(
-        smap=smap, amplitude=amplitude, detail=detail, static=static, smap_between=(0.3, 0.8)
+        smap=0.6,
+        amplitude=amplitude,
+        detail=detail,
+        grain=grain,
+        static=static,
+        smap_between=(0.3, 0.8),
     )
 
 
@@ -42,11 +48,14 @@ def test_the_blend_is_its_formula(period: ToyPeriod, background: Background) -> 
     model, smap = period.history.fine[5], period.history.coarse[5]
     change = model - background.prediction
     cells, told = block_mean(change), smap - background.soil_moisture
+    within = change - bilinear(cells)
+    shapes = gaussian_filter(within, 1.0, mode="nearest")
     expected = (
         background.prediction
         + 0.2 * bilinear(background.soil_moisture - block_mean(background.prediction))
         + bilinear(0.6 * told + 0.4 * 1.2 * cells)
-        + 0.4 * (change - bilinear(cells))
+        + 0.8 * shapes
+        + 0.3 * (within - shapes)
     )
     made = blend(model, smap, background, weights(static=0.2))
     np.testing.assert_allclose(made, np.clip(expected, 0.02, 0.6), atol=1e-6)
@@ -75,7 +84,7 @@ def test_where_smap_is_missing_the_models_changes_count(
     """Without any SMAP the coarse changes are the model's alone."""
     model = period.history.fine[5]
     nothing = np.full(period.history.coarse[5].shape, np.nan)
-    made = blend(model, nothing, background, weights(detail=1.0, amplitude=1.0))
+    made = blend(model, nothing, background, weights(detail=1.0, grain=1.0, amplitude=1.0))
     np.testing.assert_allclose(made, np.clip(model, 0.02, 0.6), atol=1e-6)
 
 

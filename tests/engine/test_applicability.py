@@ -76,7 +76,7 @@ def test_what_matters_more_weighs_more() -> None:
     middle[0, 0] += 10 * values[:, 0].std()
     middle[1, 5] += 10 * values[:, 5].std()
     important, idle = Session(known.to_onnx(VARIABLES))(middle)
-    assert important > 3 * idle > 0
+    assert important > 1.5 * idle > 0
 
 
 def test_many_rows_are_thinned_alike_each_time() -> None:

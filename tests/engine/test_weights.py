@@ -9,11 +9,16 @@ import pytest
 
 from engine.collocation import deseasonalised
 from engine.grids import block_mean, spread
-from engine.history import detail, fine_detail, over_time, rain_memory, slope
+from engine.history import detail, fine_detail, over_time, rain_memory, slope, smoothed
 from engine.months import Month, month_range
 from engine.testing_period import ToyPeriod, toy_period
 from engine.weights import DEFAULT_DETAIL, DEFAULT_SMAP, SMAP_RANGE, estimate_weights
 from engine.witnesses import smap_bias, smap_error
+
+
+def spread_signs(shape: tuple[int, ...]) -> np.ndarray:
+    """Return large errors that are the same every month."""
+    return np.broadcast_to(0.05 * (-1.0) ** np.indices(shape[1:]).sum(axis=0), shape)
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +53,27 @@ def test_the_changes_are_weighed_as_the_truth_would_weigh_them(
     assert weights.amplitude == pytest.approx(slope(truth, model), rel=0.05)
 
 
-def test_the_detail_is_shrunken_by_its_noise(period: ToyPeriod) -> None:
-    """The model's noise within a cell is as large as its signal; about so much is taken."""
+def test_shapes_are_believed_and_grain_is_not(period: ToyPeriod) -> None:
+    """The model's noise does not last; rather less is taken of the grain than would be best."""
     history = period.history
     truth = deseasonalised(fine_detail(period.truth), history.months)
-    said = deseasonalised(fine_detail(history.fine), history.months)
-    best = slope(truth, said)
-    assert estimate_weights(history).detail == pytest.approx(best, abs=0.12)
+    within = deseasonalised(fine_detail(history.fine), history.months)
+    shapes = smoothed(within)
+    best = [min(1, slope(truth, part)) for part in (shapes, within - shapes)]
+    weights = estimate_weights(history)
+    assert weights.detail == pytest.approx(best[0], abs=0.2)
+    assert 0 < weights.grain < best[1] < weights.detail
+
+
+def test_shapes_and_grain_add_up() -> None:
+    """Smoothing keeps a constant, and gaps; noise loses most of its variance."""
+    noise = np.random.default_rng(6).normal(size=(2, 90, 90))
+    noise[0, 5, 5] = np.nan
+    shapes = smoothed(noise)
+    assert np.isnan(shapes[0, 5, 5])
+    assert np.isfinite(shapes).sum() == np.isfinite(noise).sum()
+    assert np.nanvar(shapes) < 0.15
+    np.testing.assert_allclose(smoothed(np.full((9, 9), 0.3)), 0.3)
 
 
 def test_the_sensitivity_is_told(period: ToyPeriod) -> None:
@@ -64,11 +83,21 @@ def test_the_sensitivity_is_told(period: ToyPeriod) -> None:
     assert SMAP_RANGE[0] <= least < weights.smap < most <= SMAP_RANGE[1]
 
 
-def test_smaps_mean_counts_only_with_a_documented_bias(period: ToyPeriod) -> None:
-    """A bias of SMAP and an error of the model look alike; an implausibly large bias takes all."""
+def test_smaps_mean_counts_as_far_as_the_model_surely_errs(period: ToyPeriod) -> None:
+    """By how much the model's means move once it learns from a block; at most by half."""
+    history = period.history
+    rest = over_time(history.held_out) - over_time(history.coarse)
+    moved = over_time(history.held_out) - over_time(block_mean(history.fine))
+    share = float(np.mean(moved**2) / np.mean(rest**2))
+    assert estimate_weights(history).static == pytest.approx(share)
+    far = replace(history, held_out=history.held_out + spread_signs(history.held_out.shape))
+    assert estimate_weights(far).static == 0.5
+
+
+def test_a_documented_bias_takes_its_place(period: ToyPeriod) -> None:
+    """Without any bias SMAP's mean takes all, with an implausibly large one nothing."""
     history = period.history
     rest = float(np.var(over_time(history.coarse - history.held_out)))
-    assert estimate_weights(history).static == 0
     assert estimate_weights(history, 0.0).static == 1
     assert estimate_weights(history, 0.01).static == pytest.approx(1 - 0.0001 / rest)
     assert estimate_weights(history, 0.1).static == 0
