@@ -4,56 +4,73 @@ from __future__ import annotations
 
 from typing import Any
 
-_BETTER = {"good": 0.54}
-"""Least share by which the blend's RMSE is below bilinear SMAP's, where it is not one half."""
-_INSIDE = {"good": 0.92}
-"""Least correlation inside 9 km cells, where it is not 0.87."""
+_BETTER = {"realistic": 0.5, "good": 0.54}
+"""Least share by which the blend's RMSE is below bilinear SMAP's, by SMAP's errors."""
+_INSIDE = {"realistic": 0.87, "good": 0.92}
+"""Least correlation inside 9 km cells."""
 
 
 def judged(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return every gate by name: whether it was reached, what was found and what was wanted.
 
     Gates whose section was not run are not among them. The limits are meant for the preset
-    ``henan``; other presets are measured by them all the same.
+    ``henan``; other presets are measured by them all the same. Of worlds that were made harder,
+    with other noise or coarse SMAP, it is asked whether the order of the layers stays.
     """
     gates: dict[str, dict[str, Any]] = {}
     for world, layers in result.get("layers", {}).items():
-        gates |= _of_layers(world, layers)
-    for world, weights in result.get("weights", {}).items():
-        if weights["gap_closed"] is not None:
-            gates[f"{world}: gap to the best weights closed"] = _least(weights["gap_closed"], 0.9)
-    for world, interval in result.get("interval", {}).get("worlds", {}).items():
-        gates |= _of_interval(world, interval)
+        gates |= _order(world, layers)
+        if _is_plain(world):
+            gates |= _amounts(world, layers)
+            gates |= _gap(world, result["weights"][world])
+            gates |= _of_interval(world, result["interval"]["worlds"][world])
     gates |= _of_sif(result.get("sif_effect", {}))
-    gains = result.get("canary", {}).get("r2_gain", {})
-    if "random" in gains:
-        gates["canary raises R² of the random split"] = _least(gains["random"], 0.0)
-    if "block" in gains:
-        gates["canary does not raise R² of spatial blocks"] = _most(gains["block"], 0.002)
+    gates |= _of_canary(result.get("canary", {}).get("r2_gain", {}))
     gates |= _of_south_africa(result.get("real", {}).get("south_africa"))
     return gates
 
 
-def _of_layers(world: str, layers: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    blend, bilinear, keeping = (layers[name] for name in ("blend", "bilinear", "conserving"))
-    errors = world.rsplit("-", 1)[-1]
-    gain = 1 - blend["rmse"] / bilinear["rmse"]
+def _is_plain(world: str) -> bool:
+    return world.rsplit("-", 1)[-1] in _BETTER and "noise" not in world
+
+
+def _order(world: str, layers: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Ask whether the blend is better than bilinear SMAP in everything, and than raw in RMSE."""
+    blend, bilinear, raw, keeping = (
+        layers[name] for name in ("blend", "bilinear", "raw", "conserving")
+    )
     return {
-        f"{world}: blend's RMSE below bilinear's by": _least(gain, _BETTER.get(errors, 0.5)),
-        f"{world}: blend's temporal R against bilinear's": _least(
+        f"{world}: blend's RMSE less the lower of raw's and bilinear's": _most(
+            blend["rmse"] - min(raw["rmse"], bilinear["rmse"]), 0.0
+        ),
+        f"{world}: blend's temporal R less bilinear's": _least(
             blend["temporal_r"] - bilinear["temporal_r"], 0.0
         ),
-        f"{world}: blend's ubRMSE against bilinear's": _most(
+        f"{world}: blend's ubRMSE less bilinear's": _most(
             blend["ubrmse"] - bilinear["ubrmse"], 0.0
-        ),
-        f"{world}: blend's correlation inside 9 km": _least(
-            blend["subgrid_r"], _INSIDE.get(errors, 0.87)
         ),
         f"{world}: conserving map's largest difference from SMAP": _most(
             keeping["conservation_error"], 1e-4
         ),
         f"{world}: conserving map's edge ratio": _within(keeping["edge_ratio"], 0.95, 1.05),
     }
+
+
+def _amounts(world: str, layers: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    blend, bilinear = layers["blend"], layers["bilinear"]
+    errors = world.rsplit("-", 1)[-1]
+    return {
+        f"{world}: blend's RMSE below bilinear's by": _least(
+            1 - blend["rmse"] / bilinear["rmse"], _BETTER[errors]
+        ),
+        f"{world}: blend's correlation inside 9 km": _least(blend["subgrid_r"], _INSIDE[errors]),
+    }
+
+
+def _gap(world: str, weights: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    if weights["gap_closed"] is None:
+        return {}
+    return {f"{world}: gap to the best weights closed": _least(weights["gap_closed"], 0.9)}
 
 
 def _of_interval(world: str, interval: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -77,12 +94,27 @@ def _of_sif(effect: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return gates
 
 
+def _of_canary(gains: dict[str, dict[str, float]]) -> dict[str, dict[str, Any]]:
+    gates = {}
+    if "random" in gains.get("changing", {}):
+        gates["canary beside changing predictors raises R² of the random split"] = _least(
+            gains["changing"]["random"], 0.01
+        )
+    for name, splits in gains.items():
+        if "block" in splits:
+            gates[f"canary beside {name} predictors does not raise R² of blocks"] = _most(
+                splits["block"], 0.002
+            )
+    return gates
+
+
 def _of_south_africa(found: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
     if found is None:
         return {}
     known = found["known"]
-    (first, *_) = found["scores"].values()
-    best = max(first.values(), key=lambda scores: scores["r2"]["value"])
+    sets = [scores for title, scores in found["scores"].items() if "place" not in title]
+    runs = [run for scores in sets for run in scores.values()]
+    best = max(runs, key=lambda scores: scores["r2"]["value"])
     return {
         "South Africa: R": _least(best["r"]["value"], known["r"]),
         "South Africa: R²": _least(best["r2"]["value"], known["r2"]),

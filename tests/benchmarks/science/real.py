@@ -183,7 +183,9 @@ def south_africa(
         "note": (
             "SMAP L3 enhanced is oversampled from about 33 km, so much of its structure inside "
             "27 km is interpolation; and blocks of 72 km lie beside their training rows, so that "
-            "predictors which tell the place do well in them."
+            "predictors which tell the place do well in them. R² 0.19 with RMSE 0.027 belongs to a "
+            "standard deviation of 0.030; the cells here vary more, so RMSE is the harder of the "
+            "three to compare."
         ),
     }
 

@@ -11,6 +11,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from pathlib import Path
 
+_WIDTH = 150
 _LAYER_COLUMNS = ("rmse", "bias", "temporal_r", "ubrmse", "subgrid_r", "edge_ratio")
 _BEST = {"rmse": min, "bias": min, "temporal_r": max, "ubrmse": min, "subgrid_r": max}
 _SPLITS = ("random", "block", "month", "year", "block_year")
@@ -27,7 +28,7 @@ class Report:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._console = Console(highlight=False, width=120)
+        self._console = Console(highlight=False, width=_WIDTH)
         self._start = perf_counter()
 
     def head(self, result: dict[str, Any]) -> None:
@@ -60,13 +61,17 @@ class Report:
         notes = result["comparison_notes"]
         self._print("random: comparable with the paper, optimistic. block_year is the headline.")
         self._print(f"intervals: {notes['intervals']}; {notes['rows']} rows")
+        by_reason: dict[str, list[str]] = {}
         for what, why in notes["left_out"].items():
-            self._print(f"left out: {what}: {why}")
+            by_reason.setdefault(why, []).append(what)
+        for why, what in by_reason.items():
+            self._print(f"left out: {'; '.join(what)}: {why}")
 
     def canary(self, canary: dict[str, Any]) -> None:
         """Print what a name of the cell gains."""
-        gains = ", ".join(f"{name} {gain:+.4f}" for name, gain in canary["r2_gain"].items())
-        self._print(f"R² gained from a predictor that is only the cell's name: {gains}")
+        for name, splits in canary["r2_gain"].items():
+            gains = ", ".join(f"{split} {gain:+.4f}" for split, gain in splits.items())
+            self._print(f"R² gained from the cell's name beside {name} predictors: {gains}")
 
     def sif_effect(self, effect: dict[str, Any]) -> None:
         """Print the arms of every split."""

@@ -84,7 +84,7 @@ def test_all_arms_and_reports_are_there(run: tuple[dict[str, Any], str]) -> None
     lifted = result["scale_up"]["realistic"]["layers"]
     assert {"bilinear", "kriging", "forest_kriged", "daliri", "blend"} <= set(lifted)
     assert result["paper"]["rows"]
-    assert set(result["canary"]["r2_gain"]) == {"random", "block"}
+    assert set(result["canary"]["r2_gain"]) == {"all", "changing"}
 
 
 def test_it_says_what_it_is(run: tuple[dict[str, Any], str]) -> None:
