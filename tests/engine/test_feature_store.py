@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -15,12 +14,11 @@ from scipy.interpolate import RegularGridInterpolator
 from engine.archive import Archive
 from engine.errors import InputError, MissingDataError
 from engine.feature_store import FeatureStore
-from engine.features import FEATURES, PRESETS, SIF_PREDICTORS, preset
+from engine.features import FEATURES, PRESETS, preset
 from engine.grids import BBox, lonlat
-from engine.months import Month, eight_day_period
+from engine.months import Month
 from engine.region import Region, load_region
 from engine.regrid import WeightCache
-from engine.solar import clear_sky_par
 from engine.testing import lattice_over, shared_path
 from engine.world.land import make_land
 from engine.world.operators.temperature import day_temperature, night_temperature
@@ -333,45 +331,6 @@ def test_real_rasters_become_features(tmp_path: Path) -> None:
     assert np.isfinite(elevation).mean() > 0.999
     assert 500 < np.nanmean(elevation) < 1500
     assert 0 < np.nanmean(slope) < 5
-
-
-def test_light_comes_with_the_predictors_of_sif(store: FeatureStore) -> None:
-    """The predictors are those of the model, in its order, then clear-sky light."""
-    period = eight_day_period(date(2020, 6, 1))
-    predictors = store.sif_predictors(period)
-    assert list(predictors.data_vars) == [*SIF_PREDICTORS, "par"]
-    assert all(array.dtype == np.float32 for array in predictors.data_vars.values())
-    _, lat = lonlat(store.area)
-    assert np.allclose(predictors["par"], clear_sky_par(lat, period), rtol=1e-6)
-    assert predictors["par"].attrs["units"] == "W m-2"
-
-
-def test_sif_cells_hold_their_own_cells(store: FeatureStore) -> None:
-    """Each row is a cell of eSIF with the area means of what lies in it."""
-    period = eight_day_period(date(2020, 6, 1))
-    cells = store.sif_cells(period)
-    field = store.esif_field(period)
-    assert cells.geobox == field.geobox
-    assert np.array_equal(cells.target, field.values.ravel()[cells.index])
-    assert cells.values.shape == (cells.index.size, len(cells.names))
-    lon, lat = (part.ravel()[cells.index] for part in lonlat(cells.geobox))
-    par = cells.values[:, cells.names.index("par")]
-    assert np.allclose(par, clear_sky_par(lat, period), rtol=1e-3)
-    ndvi = store.sif_predictors(period)["ndvi"].to_numpy()
-    fine_lon, fine_lat = lonlat(store.area)
-    for row in range(0, cells.index.size, 17):
-        inside = (np.abs(fine_lon - lon[row]) < 0.025) & (np.abs(fine_lat - lat[row]) < 0.025)
-        expected = ndvi[inside].mean()
-        assert cells.values[row, cells.names.index("ndvi")] == pytest.approx(expected, abs=0.03)
-
-
-def test_every_sif_period_of_a_year_has_cells(store: FeatureStore) -> None:
-    """The short period at the end of a leap year is no gap."""
-    period = store.periods(Month(2020, 12))[-1]
-    assert period.days == 6
-    assert store.sif_cells(period).index.size > 100
-    with pytest.raises(MissingDataError, match=r"eSIF.*2018-01-01 to 2018-01-08"):
-        store.sif_cells(eight_day_period(date(2018, 1, 1)))
 
 
 def _store(archive: Path, region: Region, folder: Path) -> FeatureStore:
