@@ -27,6 +27,7 @@ from engine.ablation import with_columns
 from engine.analysis import analysed
 from engine.frozen import Frozen, freeze
 from engine.grids import block_mean, spread
+from engine.history import smoothed
 from engine.models.crossval import held_out_predictions
 from engine.models.inference import Session
 from engine.models.pilot import measured_splits
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
     type Floats = NDArray[np.floating]
 
-PARTS = ("static", "smap", "model", "detail")
+PARTS = ("static", "smap", "model", "detail", "grain")
 """Parts of the blend beyond the model's mean, in this order."""
 
 _GROUPS = ("lc_crop", "lc_forest", "lc_shrub_grass", "lc_urban", "lc_water", "lc_bare")
@@ -159,17 +160,23 @@ def month_layers(maps: Maps, number: int, best: NDArray[np.float64]) -> dict[str
 
 
 def blend_parts(raw: Floats, coarse: Floats, background: Background) -> NDArray[np.float64]:
-    """Return what the blend adds to the model's mean, ``(4, y, x)`` in the order of `PARTS`."""
+    """Return what the blend adds to the model's mean, ``(5, y, x)`` in the order of `PARTS`.
+
+    ``model`` stands for the share that SMAP leaves, times the amplitude.
+    """
     change = raw - background.prediction
     cells = block_mean(change, min_valid=0.0)
     model = bilinear(fade_out(cells))
+    within = change - model
+    shapes = smoothed(within)
     rest = background.soil_moisture - block_mean(background.prediction, min_valid=0.0)
     return np.stack(
         [
             bilinear(fade_out(rest)),
             bilinear(fade_out(coarse - background.soil_moisture)),
             model,
-            change - model,
+            shapes,
+            within - shapes,
         ]
     )
 
@@ -185,7 +192,7 @@ def best_weights(maps: Maps) -> NDArray[np.float64]:
         normal += columns @ columns.T
         right += columns @ rest[known]
     root = np.linalg.cholesky(normal + 1e-9 * np.trace(normal) * np.eye(len(PARTS)))
-    solved = lsq_linear(root.T, np.linalg.solve(root, right), bounds=(0, [1, 1, 2, 1]))
+    solved = lsq_linear(root.T, np.linalg.solve(root, right), bounds=(0, [1, 1, 2, 1, 1]))
     return np.asarray(solved.x)
 
 
