@@ -161,7 +161,7 @@ def test_pictures_are_served(served: Served) -> None:
 
 
 def test_the_conserving_layer_conserves_without_edges(served: Served, tiny_world: World) -> None:
-    """Its block means equal SMAP to 1e-4 m3 m-3, and nothing shows where SMAP's cells lie."""
+    """Its block means equal SMAP to 1e-4 m3 m-3; SMAP's cells show little more than without."""
     archive = Archive(tiny_world.archive)
     store = FeatureStore(archive, load_region(tiny_world.region), served.settings.feature_folder)
     for item in served.soil_moisture.items:
@@ -169,7 +169,9 @@ def test_the_conserving_layer_conserves_without_edges(served: Served, tiny_world
         smap = coarse_soil_moisture(store, month).to_numpy()
         values = read(item["assets"]["soil_moisture_conserving"]["href"])
         assert np.nanmax(np.abs(block_mean(values) - smap)) < 1e-4
-        assert edge_ratio(values) == pytest.approx(1, abs=0.1)
+        model_map = read(item["assets"]["soil_moisture_raw"]["href"])
+        blocky = model_map + np.kron(smap - block_mean(model_map), np.ones((9, 9)))
+        assert edge_ratio(values) < edge_ratio(model_map) + 0.1 < edge_ratio(blocky)
 
 
 def test_a_bad_request_fails_as_a_job_and_publishes_nothing(served: Served) -> None:

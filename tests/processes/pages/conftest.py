@@ -32,7 +32,7 @@ PATIENCE = 60_000
 """Longest that a test waits for something to show, milliseconds: the machine may be busy."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Give Debian's Chromium."""
     chromium = shutil.which("chromium")
