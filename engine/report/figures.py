@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 from matplotlib import style
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
@@ -36,7 +35,7 @@ _ID = re.compile(r'(?<=\bid=")|(?<=\bhref="#)|(?<=url\(#)')
 _PROLOGUE = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 _FOR_FILES = re.compile(r"\s*<metadata>.*?</metadata>|\s*<defs>\s*<style.*?</defs>", re.DOTALL)
 _FONT = re.compile(r"font-family: [^;\"]*;? ?")
-_SIZE = re.compile(r'(<svg\b[^>]*?) width="([\d.]+)pt" height="([\d.]+)pt"')
+_OPENING = re.compile(r'(?P<start><svg\b[^>]*?) width="(?P<width>[\d.]+)pt" height="[\d.]+pt"')
 
 
 def drawn(
@@ -60,7 +59,7 @@ def drawn(
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         buffer = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     return _inline(buffer.getvalue(), name, description)
 
 
@@ -73,7 +72,10 @@ def _inline(svg: str, name: str, description: str) -> str:
     """Make a file of SVG a part of a page: names of its own, the page's font and width."""
     text = _FONT.sub("", _FOR_FILES.sub("", _PROLOGUE.sub("", svg)))
     text = _ID.sub(f"{name}-", text)
-    opening = (
-        rf'\1 class="figure" style="width: \2pt" role="img" aria-label="{escape(description)}"'
-    )
-    return _SIZE.sub(opening, text, count=1).strip()
+    label = escape(description)
+
+    def opening(found: re.Match[str]) -> str:
+        start, width = found["start"], found["width"]
+        return f'{start} class="figure" style="width: {width}pt" role="img" aria-label="{label}"'
+
+    return _OPENING.sub(opening, text, count=1).strip()

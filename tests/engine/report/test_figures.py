@@ -31,7 +31,7 @@ def test_figures_of_a_page_do_not_share_names() -> None:
     for name in ("one", "other"):
         svg = drawn(name, _draw, size=(3, 2), description="a line")
         found = set(re.findall(r'\bid="([^"]+)"', svg))
-        assert {ref for ref in re.findall(r'(?:url\(|xlink:href=")#([^")]+)', svg)} <= found
+        assert set(re.findall(r'(?:url\(|xlink:href=")#([^")]+)', svg)) <= found
         names.append(found)
     assert not names[0] & names[1]
 
