@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.models.candidates import Candidate
+    from engine.models.crossval import HoldsOut
     from engine.models.splits import SplitName, Splits
     from engine.models.table import Table
     from engine.progress import Progress
@@ -96,6 +97,7 @@ def ablation(
     threads: int = 1,
     progress: Progress = silent,
     resamples: int = 1000,
+    predict: HoldsOut = held_out_predictions,
 ) -> Ablation:
     """Compare the arms.
 
@@ -118,6 +120,8 @@ def ablation(
         Told before every arm.
     resamples
         Draws of the intervals.
+    predict
+        Predicts held-out rows.
 
     Raises
     ------
@@ -135,11 +139,7 @@ def ablation(
             progress(share, f"arm {arm}, {TITLES[arm]}, seed {seed}")
             rows = arm_table(table, arm, sif_inputs, seed)
             columns[arm] = len(rows.features)
-            runs.append(
-                held_out_predictions(
-                    candidate, rows, splits[split], splits, threads=threads, seed=seed
-                )
-            )
+            runs.append(predict(candidate, rows, splits[split], splits, threads=threads, seed=seed))
         predictions[arm] = np.stack(runs)
     clusters = Clusters.of(table, resamples=resamples)
     truth = table.truth.astype(np.float64)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.models.candidates import Candidate
+    from engine.models.crossval import HoldsOut
     from engine.models.splits import SplitName, Splits
     from engine.models.table import Table
     from engine.progress import Progress
@@ -76,6 +77,7 @@ def compare(
     threads: int = 1,
     progress: Progress = silent,
     resamples: int = 1000,
+    predict: HoldsOut = held_out_predictions,
 ) -> Comparison:
     """Score candidates with several sets of predictors in all splits.
 
@@ -98,6 +100,8 @@ def compare(
         Told before every entry.
     resamples
         Draws of the intervals.
+    predict
+        Predicts held-out rows.
 
     Raises
     ------
@@ -121,7 +125,7 @@ def compare(
             continue
         progress(done / len(todo), f"{algorithm} {name}, {split.name}")
         start = perf_counter()
-        prediction = held_out_predictions(
+        prediction = predict(
             candidates[algorithm], tables[name], split, splits, threads=threads, tuned=tuned
         )
         entries.append(

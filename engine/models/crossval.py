@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,6 +17,23 @@ if TYPE_CHECKING:
     from engine.models.candidates import Candidate
     from engine.models.splits import Fold, Split, Splits
     from engine.models.table import Table
+
+
+class HoldsOut(Protocol):
+    """What predicts held-out rows: `held_out_predictions`, or what remembers those it made."""
+
+    def __call__(
+        self,
+        settings: Candidate,
+        table: Table,
+        split: Split,
+        splits: Splits,
+        *,
+        threads: int = 1,
+        seed: int | None = None,
+        tuned: Callable[[Candidate, Table, NDArray[np.int64]], Candidate] | None = None,
+    ) -> NDArray[np.float64]:
+        """Predict the rows ``(n,)`` of each fold by what has learnt from the others."""
 
 
 @single_threaded_products()

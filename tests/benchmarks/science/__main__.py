@@ -10,11 +10,13 @@ import argparse
 import json
 import platform
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from gates import judged
+from kept import Kept
 from layers import interval_coverage, make_maps, score_layers
 from one_up import world_one_up
 from paper import beside_the_paper
@@ -68,6 +70,7 @@ class Bench:
     worlds: Path
     threads: int
     report: Report
+    kept: Kept
     result: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -115,7 +118,7 @@ class Bench:
         _, splits = self.rows()
         made = compare(
             {"with": self.columns(sif=True), "without": self.columns(sif=False)},
-            {name: self.plan.candidate(name) for name in self.plan.algorithms},
+            {name: self.plan.compared(name) for name in self.plan.algorithms},
             splits,
             wanted=lambda algorithm, _, split: (
                 "costs as much as all others together"
@@ -125,6 +128,7 @@ class Bench:
             threads=self.threads,
             progress=self.report.progress,
             resamples=self.plan.resamples,
+            predict=self.kept.predictions,
         )
         self.result["comparison"] = nested(made)
         self.result["comparison_notes"] = {
@@ -152,13 +156,15 @@ class Bench:
                 "changing": changing,
                 "changing, canary": with_noise_column(changing),
             },
-            {self.plan.layers: self.plan.candidate(self.plan.layers)},
+            {self.plan.layers: self.plan.compared(self.plan.layers)},
             splits,
             wanted=lambda _algorithm, _set, split: (
                 None if split in ("random", "spatial-block") else "not asked"
             ),
             threads=self.threads,
+            progress=self.report.progress,
             resamples=self.plan.resamples,
+            predict=self.kept.predictions,
         )
         self.result["canary"] = {
             "algorithm": self.plan.layers,
@@ -169,8 +175,9 @@ class Bench:
     def sif_effect(self) -> None:
         """Ask what SIF is worth, and in a world where it knows of no stress."""
         table, splits = self.rows()
-        candidate = self.plan.candidate(self.plan.layers)
-        seeds = tuple(range(1, self.plan.sif_seeds + 1))
+        candidate = self.plan.compared(self.plan.layers)
+        # The first is the one that all else is seeded with: two of its arms were compared already.
+        seeds = (candidate.seed, *range(1, self.plan.sif_seeds))
         effects = {}
         for split in self.plan.sif_splits:
             if split not in splits.found:
@@ -185,31 +192,43 @@ class Bench:
                 threads=self.threads,
                 progress=self.report.progress,
                 resamples=self.plan.resamples,
+                predict=self.kept.predictions,
             )
             effects[KEYS.get(split, split)] = made.model_dump()
         self.result["sif_effect"] = effects
         if self.plan.negative:
             name = WorldName(preset=self.preset, seed=self.seed, stress=False)
             self.result["sif_effect"]["without_stress_link"] = negative_control(
-                self.world(name), candidate, self.plan, seeds, self.threads
+                self.world(name),
+                candidate,
+                self.plan,
+                seeds,
+                threads=self.threads,
+                predict=self.kept.predictions,
+                progress=self.report.progress,
             )
         self.report.sif_effect(self.result["sif_effect"])
 
     def importance(self) -> None:
         """Ask what the models lean on."""
-        _, splits = self.rows()
         made = {}
         for algorithm in dict.fromkeys(("rf", self.plan.layers)):
-            made[algorithm] = importance(
-                self.columns(sif=True),
-                self.plan.candidate(algorithm),
-                splits,
-                repeats=self.plan.repeats,
-                progress=self.report.progress,
-                resamples=self.plan.resamples,
-            ).model_dump()
+            made[algorithm] = self.kept.part(
+                f"importance-{algorithm}", self._inputs(), partial(self._importance_of, algorithm)
+            )
         self.result["importance"] = made
         self.report.importance(made)
+
+    def _importance_of(self, algorithm: str) -> dict[str, Any]:
+        _, splits = self.rows()
+        return importance(
+            self.columns(sif=True),
+            self.plan.compared(algorithm),
+            splits,
+            repeats=self.plan.repeats,
+            progress=self.report.progress,
+            resamples=self.plan.resamples,
+        ).model_dump()
 
     def layers(self) -> None:
         """Score maps against the truth, in all worlds and with all errors of SMAP."""
@@ -217,14 +236,22 @@ class Bench:
         for name in self.plan.worlds(self.preset, self.seed):
             plain = name.noise == 1
             for errors in self.plan.smap if plain else (MAIN_SMAP,):
-                self._layers_of(name, errors, f"{name}-{errors}")
+                title = f"{name}-{errors}"
+                inputs = self._inputs() | {"coverage_months": self.plan.coverage_months}
+                made = self.kept.part(
+                    f"layers-{title}", inputs, partial(self._layers_of, name, errors, title)
+                )
+                self.result["layers"][title] = made["layers"]
+                self.result["weights"][title] = made["weights"]
+                self.result["interval"]["worlds"][title] = made["interval"]
+                self.report.layers(title, self.result)
                 self.save()
         first = self.result["interval"]["worlds"][
             f"{WorldName(preset=self.preset, seed=self.seed)}-{MAIN_SMAP}"
         ]
         self.result["interval"] |= first
 
-    def _layers_of(self, name: WorldName, errors: SmapErrors, title: str) -> None:
+    def _layers_of(self, name: WorldName, errors: SmapErrors, title: str) -> dict[str, Any]:
         cube = self.world(name)
         self.report.step(f"maps of {title}")
         columns = [v.name for v in cube.predictors if v.name in STANDARD]
@@ -232,16 +259,15 @@ class Bench:
         maps = make_maps(cube, candidate, columns, errors=errors, threads=self.threads)
         scored = score_layers(maps)
         about = maps.frozen.about
-        self.result["layers"][title] = scored
-        self.result["weights"][title] = {
-            "estimated": about.weights.model_dump() if about.weights else None,
-            "with_truth": scored["best"]["weights"],
-            "gap_closed": gap_closed(scored),
+        return {
+            "layers": scored,
+            "weights": {
+                "estimated": about.weights.model_dump() if about.weights else None,
+                "with_truth": scored["best"]["weights"],
+                "gap_closed": gap_closed(scored),
+            },
+            "interval": interval_coverage(maps, self.plan.coverage_months),
         }
-        self.result["interval"]["worlds"][title] = interval_coverage(
-            maps, self.plan.coverage_months
-        )
-        self.report.layers(title, self.result)
 
     def sif_reconstruction(self) -> None:
         """Score SIF at 1 km against eSIF held out, and against the truth."""
@@ -250,21 +276,25 @@ class Bench:
 
     def scale_up(self) -> None:
         """Try the method from 27 km to 9 km."""
-        forest, candidate = (self.plan.candidate(name) for name in ("rf", self.plan.layers))
-        columns = [v.name for v in self.cube.predictors if v.name in STANDARD]
         self.result["scale_up"] = {}
         for errors in self.plan.smap:
-            made = world_one_up(
-                self.cube,
-                candidate,
-                forest,
-                columns,
-                errors=errors,
-                threads=self.threads,
-                resamples=self.plan.resamples,
+            self.result["scale_up"][errors] = self.kept.part(
+                f"scale-up-{errors}", self._inputs(), partial(self._scale_up_of, errors)
             )
-            self.result["scale_up"][errors] = made.model_dump()
             self.report.one_up(f"world, SMAP {errors}", self.result["scale_up"][errors])
+
+    def _scale_up_of(self, errors: SmapErrors) -> dict[str, Any]:
+        forest, candidate = (self.plan.candidate(name) for name in ("rf", self.plan.layers))
+        self.report.step(f"one scale up, SMAP {errors}")
+        return world_one_up(
+            self.cube,
+            candidate,
+            forest,
+            [v.name for v in self.cube.predictors if v.name in STANDARD],
+            errors=errors,
+            threads=self.threads,
+            resamples=self.plan.resamples,
+        ).model_dump()
 
     def real(self) -> None:
         """Look at the real samples, where they are."""
@@ -272,8 +302,12 @@ class Bench:
         if folder is None:
             self.result["real"] = {"left_out": "the real samples are not at VADOSE_SHARED"}
             return
+        self.result["real"] = self.kept.part("real", self._inputs(), partial(self._real, folder))
+        self.report.real(self.result["real"])
+
+    def _real(self, folder: Path) -> dict[str, Any]:
         names = [name for name in self.plan.algorithms if name != "stacking"]
-        self.result["real"] = {
+        return {
             "south_africa": south_africa(
                 folder,
                 {name: self.plan.candidate(name) for name in names},
@@ -282,15 +316,31 @@ class Bench:
             ),
             "north_america": north_america(folder, self.plan.resamples),
         }
-        self.report.real(self.result["real"])
 
     def paper(self) -> None:
         """Set our figures beside the paper's."""
         _, splits = self.rows()
         self.result["paper"] = beside_the_paper(
-            self.columns(sif=True, names=PAPER), self.plan, splits, self.result, self.threads
+            self.columns(sif=True, names=PAPER),
+            self.plan,
+            splits,
+            self.result,
+            threads=self.threads,
+            predict=self.kept.predictions,
         )
         self.report.paper(self.result["paper"])
+
+    def _inputs(self) -> dict[str, Any]:
+        """Return what parts of a section depend on, beside what their names tell."""
+        settings = [self.plan.compared(name) for name in ("rf", self.plan.layers)]
+        return {
+            "preset": self.preset,
+            "seed": self.seed,
+            "repeats": self.plan.repeats,
+            "resamples": self.plan.resamples,
+            "settings": [one.model_dump(mode="json") for one in settings],
+            "versions": library_versions(),
+        }
 
     def save(self) -> None:
         """Write what there is."""
@@ -306,7 +356,6 @@ def nested(comparison: Comparison) -> dict[str, Any]:
         place[KEYS.get(entry.split, entry.split)] = {
             **entry.scores.model_dump(),
             "rows": entry.rows,
-            "seconds": entry.seconds,
         }
     return tree
 
@@ -339,6 +388,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/science.json"))
     parser.add_argument("--worlds", type=Path, default=Path("build/worlds"))
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--any-code",
+        action="store_true",
+        help="take up what an earlier run has finished even where other code made it",
+    )
     parser.add_argument("--sections", nargs="*", choices=SECTIONS, default=list(SECTIONS))
     arguments = parser.parse_args()
     start = perf_counter()
@@ -351,6 +405,10 @@ def main() -> None:
         worlds=arguments.worlds,
         threads=arguments.threads,
         report=report,
+        kept=Kept(
+            arguments.out.with_suffix("") / f"{arguments.preset}-{arguments.seed}",
+            any_code=arguments.any_code,
+        ),
     )
     bench.result = {
         "synthetic": "true: scores against a made-up world whose truth is known; no observation",
@@ -364,14 +422,17 @@ def main() -> None:
     report.head(bench.result)
     for section in arguments.sections:
         report.section(section)
-        begun = perf_counter()
+        begun, saved = perf_counter(), bench.kept.saved
         run: Callable[[], None] = getattr(bench, section)
         run()
-        bench.result["seconds"][section] = round(perf_counter() - begun, 1)
+        bench.result["seconds"][section] = round(
+            perf_counter() - begun + bench.kept.saved - saved, 1
+        )
         bench.save()
     bench.result["gates"] = judged(bench.result)
     bench.result["complete"] = set(arguments.sections) == set(SECTIONS)
-    bench.result["seconds"]["all"] = round(perf_counter() - start, 1)
+    bench.result["seconds"]["all"] = round(perf_counter() - start + bench.kept.saved, 1)
+    bench.result["other_code"] = sorted(bench.kept.foreign)
     bench.save()
     report.gates(bench.result)
 

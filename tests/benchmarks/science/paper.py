@@ -12,12 +12,19 @@ from engine.models.importance import CAVEAT
 if TYPE_CHECKING:
     from plan import Plan
 
+    from engine.models.crossval import HoldsOut
     from engine.models.splits import Splits
     from engine.models.table import Table
 
 
 def beside_the_paper(
-    table: Table, plan: Plan, splits: Splits, result: dict[str, Any], threads: int
+    table: Table,
+    plan: Plan,
+    splits: Splits,
+    result: dict[str, Any],
+    *,
+    threads: int,
+    predict: HoldsOut,
 ) -> dict[str, Any]:
     """Run the `paper` configuration, and set it beside the paper.
 
@@ -33,17 +40,20 @@ def beside_the_paper(
         What was found so far: importance and the reconstruction of SIF, if they were asked for.
     threads
         Folds at once.
+    predict
+        Predicts held-out rows.
     """
     said = tomllib.loads(Path(__file__).with_name("paper.toml").read_text(encoding="utf-8"))
     made = compare(
         {"paper": table},
-        {"rf": plan.candidate("rf")},
+        {"rf": plan.compared("rf")},
         splits,
         wanted=lambda _algorithm, _set, split: (
             None if split in ("random", splits.headline.name) else "not asked"
         ),
         threads=threads,
         resamples=plan.resamples,
+        predict=predict,
     )
     ways = {"its_way": "random", "honestly": splits.headline.name}
     rows: dict[str, Any] = {}

@@ -32,6 +32,7 @@ class Plan(BaseModel):
     algorithms: tuple[str, ...]
     stacking_splits: tuple[SplitName, ...]
     stacking_rows: int
+    rows: int
     layers: str
     sif_seeds: int
     sif_splits: tuple[SplitName, ...]
@@ -44,23 +45,28 @@ class Plan(BaseModel):
     nothing."""
 
     def candidate(self, algorithm: str) -> Candidate:
-        """Return the settings of an algorithm, within the plan's caps."""
+        """Return the settings of an algorithm that makes maps: those that ship."""
         settings = candidate("soil-moisture", algorithm)
         if self.light:
             few = {"trees": 10, "trees_in_folds": 10, "most_trees": 30, "patience": 5}
             return settings.model_copy(
                 update={name: n for name, n in few.items() if name in type(settings).model_fields}
             )
-        if algorithm == "stacking":
-            return settings.model_copy(update={"rows_in_folds": self.stacking_rows})
         return settings
+
+    def compared(self, algorithm: str) -> Candidate:
+        """Return the settings of an algorithm that is compared: with the plan's caps on rows."""
+        settings = self.candidate(algorithm)
+        rows = self.stacking_rows if algorithm == "stacking" else self.rows
+        rows = min(rows, settings.rows_in_folds or rows)
+        return settings if self.light else settings.model_copy(update={"rows_in_folds": rows})
 
     def caps(self) -> dict[str, object]:
         """Return every limit that the results depend on."""
         rows = {
             name: {
                 key: value
-                for key, value in self.candidate(name).model_dump().items()
+                for key, value in self.compared(name).model_dump().items()
                 if key in ("rows", "rows_in_folds", "trees_in_folds", "networks_in_folds")
                 and value is not None
             }

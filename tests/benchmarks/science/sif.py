@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from worlds import Cube
 
     from engine.models.candidates import Candidate
+    from engine.models.crossval import HoldsOut
+    from engine.progress import Progress
 
 
 def reconstruction(cube: Cube) -> dict[str, Any]:
@@ -58,7 +60,14 @@ def reconstruction(cube: Cube) -> dict[str, Any]:
 
 
 def negative_control(
-    cube: Cube, candidate: Candidate, plan: Plan, seeds: Sequence[int], threads: int
+    cube: Cube,
+    candidate: Candidate,
+    plan: Plan,
+    seeds: Sequence[int],
+    *,
+    threads: int,
+    predict: HoldsOut,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Run the arms in a world whose SIF does not answer to stress at once."""
     table = cube.table().usable()
@@ -73,7 +82,9 @@ def negative_control(
         sif_inputs=SIF_INPUTS,
         seeds=seeds,
         threads=threads,
+        progress=progress,
         resamples=plan.resamples,
+        predict=predict,
     )
     return made.model_dump()
 
