@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -16,14 +15,14 @@ from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from engine.errors import VadoseError
+from processes.behind import Behind
 from processes.callbacks import Courier
 from processes.catalog_files import EXPOSED_HEADERS, CatalogFiles
-from processes.definitions import load_inputs
 from processes.job_query import read_format
 from processes.jobs.dispatcher import Dispatcher
 from processes.jobs.model import JobFilter
 from processes.jobs.store import open_store
-from processes.landing import conformance, landing, load_pygeoapi
+from processes.landing import conformance, landing
 from processes.negotiation import Resource
 from processes.pages.assets import Assets
 from processes.pages.routes import conformance_page, landing_page
@@ -52,14 +51,13 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
     runner
         Who runs the jobs; by default the workers of the settings' scheduler.
     """
-    behind = load_pygeoapi(settings)
+    behind = Behind(settings)
     store = open_store(settings.job_database)
     runner = runner or Dispatcher(store, partial(_connect, settings), settings)
     courier = Courier(store, settings)
 
     @asynccontextmanager
     async def lifespan(_application: Starlette) -> AsyncIterator[None]:
-        threading.Thread(target=load_inputs, name="load-inputs").start()
         runner.start()
         courier.start()
         try:
@@ -70,7 +68,7 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
             store.close()
 
     application = Starlette(
-        routes=[*_own_routes(settings), Mount("/", behind)],
+        routes=[*_own_routes(settings), *behind.routes()],
         middleware=[_cross_origin(), Middleware(PageSecurity)],
         exception_handlers={
             VadoseError: answer_error,
@@ -79,7 +77,7 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
         },
         lifespan=lifespan,
     )
-    application.state.pages = behind
+    application.state.behind = behind
     application.state.service = Service(settings, store, runner)
     return application
 

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.routing import Route
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.datastructures import QueryParams
+    from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import Receive, Scope, Send
 
     type Handler = Callable[[Request], Response | Awaitable[Response]]
 
@@ -23,9 +22,7 @@ _HTML = ("text/html", "application/xhtml+xml")
 
 
 class Resource(Route):
-    """One path with all of its methods; the others are refused here.
-
-    Were they not, the path would be offered to pygeoapi's routes, which lie behind.
+    """One path with all of its methods; the others are refused here, in our words.
 
     Parameters
     ----------
@@ -35,7 +32,7 @@ class Resource(Route):
         Reads the query of a ``GET`` of a path that has a page too; raises where the query is
         wrong.
     html
-        Answers readers of HTML; without it they get pygeoapi's page of the same path.
+        Answers readers of HTML, where ``page`` is given.
     handlers
         Who answers, by method.
     """
@@ -53,17 +50,9 @@ class Resource(Route):
         super().__init__(path, self._answer)
         self.methods = None
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or let pygeoapi answer with a page."""
-        request = Request(scope)
+    async def _answer(self, request: Request) -> Response:
         if self._page is not None and request.method in ("GET", "HEAD"):
             self._page(request.query_params)
-            if self._html is None and wants_html(request):
-                await scope["app"].state.pages(scope, receive, send)
-                return
-        await super().handle(scope, receive, send)
-
-    async def _answer(self, request: Request) -> Response:
         handler = self._handler(request)
         if inspect.iscoroutinefunction(handler):
             response: Response = await handler(request)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
+BACKLOG = 1024
+"""Connections that wait to be taken, while the web server is busy or is started again."""
 _CLUSTER = "processes.jobs.cluster"
 
 
@@ -105,7 +107,7 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(1024)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         wrong = f"{host}:{port} cannot be listened at ({error.strerror or error})"

@@ -11,7 +11,7 @@ from processes.definitions import PROCESSES, find_process
 from processes.errors import NoResultsError, ResultsNotReadyError
 from processes.job_query import read_job_filter
 from processes.jobs.model import JobFilter, JobStatus
-from processes.landing import CONFORMANCE, service_identity
+from processes.landing import CONFORMANCE
 from processes.pages.api_view import view_api
 from processes.pages.forms import form_fields
 from processes.pages.job_view import title_of, view_job, view_results
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from processes.behind import Behind
+
 PAGE = 20
 """Jobs on one page, where the request does not say."""
 LATEST = 5
@@ -33,14 +35,14 @@ _CHANGING = {"Cache-Control": "no-store"}
 
 def landing_page(request: Request) -> Response:
     """Show what the service is, and where everything is."""
-    title, description = service_identity()
+    behind: Behind = request.app.state.behind
     jobs, _ = Service.of(request).store.find(JobFilter(limit=LATEST))
     return render(
         request,
         "landing.html",
         headers=_CHANGING,
-        title=title,
-        description=description,
+        title=behind.title,
+        description=behind.description,
         processes=PROCESSES.values(),
         jobs=jobs,
         titles=_titles(),
