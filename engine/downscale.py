@@ -15,14 +15,7 @@ import xarray as xr
 from engine.analysis import DEFAULT, analysed, checked
 from engine.errors import InputError, ModelError
 from engine.frozen import Frozen, freeze
-from engine.lessons import (
-    TARGET,
-    UNITS,
-    coarse_rain,
-    coarse_soil_moisture,
-    month_features,
-    month_rows,
-)
+from engine.lessons import coarse_rain, month_features, month_rows
 from engine.models.candidates import candidate
 from engine.models.card import CardTarget
 from engine.models.table import Variable, gathered
@@ -32,6 +25,7 @@ from engine.progress import silent, span
 from engine.provenance import SIF, fingerprint, map_granules
 from engine.quality import QUALITY, quality_layer
 from engine.residual import DRIEST, WETTEST
+from engine.target import TARGET, UNITS, coarse_soil_moisture
 from engine.witnessing import witnessed
 
 if TYPE_CHECKING:
@@ -106,7 +100,12 @@ def downscaling_task(
         kind="soil-moisture",
         settings=settings or candidate("soil-moisture"),
         features=tuple(Variable(name=name, units=store.features[name].units) for name in names),
-        target=CardTarget(name=TARGET.name, units=UNITS, description=region.soil_moisture_title),
+        target=CardTarget(
+            name=TARGET.name,
+            units=UNITS,
+            description=region.soil_moisture_title,
+            bias=region.soil_moisture_bias,
+        ),
         region=card_region(
             region.name, region.bbox, synthetic=region.synthetic or store.archive.synthetic
         ),

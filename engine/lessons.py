@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from engine.archive import soil_moisture_month
 from engine.errors import MissingDataError
-from engine.feature_cache import FeatureCache, digest
 from engine.grids import block_mean, coarse_of
-from engine.models.table import MAX_MISSING, Table, Variable
-from engine.provenance import SIF, fingerprint, soil_moisture_granules
+from engine.models.table import MAX_MISSING, Table
+from engine.provenance import SIF
 from engine.quality import training_rules
 from engine.sif import reconstruct_sif
+from engine.target import TARGET, coarse_soil_moisture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,14 +22,12 @@ if TYPE_CHECKING:
 
     from engine.feature_store import FeatureStore
     from engine.models.store import TrainedModel
+    from engine.models.table import Variable
     from engine.months import Month
 
-UNITS = "m3 m-3"
-TARGET = Variable(name="soil_moisture", units=UNITS)
 MIN_VALID = 0.6
 """Least share of valid fine cells in a coarse cell's features."""
 
-_VERSION = "1"
 _RAIN = "precipitation"
 
 
@@ -43,28 +40,6 @@ def month_features(
     if SIF in names and sif_model is not None:
         features[SIF] = reconstruct_sif(sif_model, store, month)[SIF]
     return features[list(names)]
-
-
-def coarse_soil_moisture(store: FeatureStore, month: Month) -> xr.DataArray:
-    """Return a month's mean soil moisture on the coarse cells; read once and kept.
-
-    Returns
-    -------
-    DataArray (y, x), float32, m3 m-3
-        NaN where missing.
-    """
-    grid = coarse_of(store.area)
-    source = store.region.soil_moisture
-
-    def read() -> xr.Dataset:
-        values = soil_moisture_month(store.archive, grid, month, source).values
-        return xr.Dataset({TARGET.name: (("y", "x"), values, {"units": UNITS})})
-
-    inputs = fingerprint(store, soil_moisture_granules(store, month))
-    what = source if isinstance(source, str) else source.model_dump_json()
-    area = str((tuple(grid.shape), tuple(grid.affine)))
-    key = digest(_VERSION, what, area, str(month), inputs)
-    return FeatureCache(store.folder).get(f"coarse-{month}", key, read)[TARGET.name]
 
 
 def coarse_rain(store: FeatureStore, month: Month) -> NDArray[np.floating] | None:

@@ -11,12 +11,12 @@ import rasterio
 from engine.archive import Archive
 from engine.feature_store import FeatureStore
 from engine.grids import BLOCK
-from engine.lessons import coarse_soil_moisture
 from engine.months import Month
 from engine.progress import silent
 from engine.region import load_region
 from engine.residual import bilinear, edge_ratio
 from engine.skill import conservation_error, pooled_skill
+from engine.target import coarse_soil_moisture
 from processes.errors import ServiceError
 
 if TYPE_CHECKING:

@@ -11,14 +11,17 @@ from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from engine.ablation import Ablation
+from engine.models.bootstrap import Scores
 from engine.models.candidates import Candidate, Kind
+from engine.models.importance import Importance
 from engine.models.scores import Metrics
 from engine.models.tuning import Trial
 
 HASH_DIGITS = 12
 """Hexadecimal digits of the hash in a model's id."""
-SCHEMA_VERSION: Final = 2
-"""Of cards; version 1 knew random forests alone."""
+SCHEMA_VERSION: Final = 3
+"""Of cards; version 1 knew random forests alone, version 2 no intervals."""
 
 _LIBRARIES = ("vadose", "scikit-learn", "xgboost", "numpy", "onnx", "onnxruntime")
 _NOT_IDENTITY = {"id", "created", "versions"}
@@ -44,6 +47,11 @@ class CardTarget(_Part):
     name: str
     units: str
     description: str = Field(description="Which product the training values come from.")
+    bias: float | None = Field(
+        default=None,
+        description="Documented standard deviation of its static bias, in its unit; null where "
+        "none is known.",
+    )
 
 
 class CardRegion(_Part):
@@ -61,9 +69,23 @@ class Score(_Part):
     definition: str = Field(description="What was held out together.")
     model: str = Field(description="What each fold's model was, in a few words.")
     pooled: Metrics = Field(description="All held-out rows of all folds together.")
+    intervals: Scores | None = Field(
+        default=None,
+        description="The same with 95 % confidence intervals; null where too few places, or "
+        "nothing that varies, were held out.",
+    )
     by_time: dict[str, Metrics] = Field(
         default_factory=dict, description="The same rows by month, or by first day of a period."
     )
+
+
+class CardEntry(_Part):
+    """How one of several algorithms did in one split."""
+
+    algorithm: str
+    split: str
+    pooled: Metrics
+    intervals: Scores | None
 
 
 class CardBlocks(_Part):
@@ -125,7 +147,7 @@ class CardFile(_Part):
 class ModelCard(_Part):
     """Everything that is known about a model; stored beside it as JSON."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     id: str = Field(description="Kind, algorithm and the hash of the card and the ONNX file.")
     key: str = Field(description="Hash of what the model was asked to be; finds it again.")
     kind: Kind
@@ -147,6 +169,18 @@ class ModelCard(_Part):
         default=None, description="Null where the algorithm was asked for."
     )
     scores: tuple[Score, ...]
+    intervals: str = Field(description="What confidence intervals are made from.")
+    comparison: tuple[CardEntry, ...] = Field(
+        default=(), description="All algorithms that were compared, on the same folds."
+    )
+    permutation: Importance | None = Field(
+        default=None,
+        description="What groups of predictors are worth on blocks unseen; null where there are "
+        "no blocks.",
+    )
+    ablation: Ablation | None = Field(
+        default=None, description="What SIF is worth; null where it was not asked."
+    )
     splits_left_out: dict[str, str] = Field(description="Splits without a score, and why.")
     omissions: dict[str, str] = Field(description="What was left out of the method, and why.")
     upstream: str | None = Field(

@@ -23,6 +23,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from engine.models.bootstrap import Clusters, Interval
+from engine.models.splits import Fold
 from engine.progress import silent
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from engine.progress import Progress
 
 REPEATS = 20
+_ROWS_AT_ONCE = 50_000
+"""Rows that are predicted in one call."""
+
 CAVEAT = (
     "SMAP L4 is a land model driven by precipitation, of which CHIRPS and, through meteorology, "
     "MOD16 know too: that precipitation and evapotranspiration stand first partly repeats the "
@@ -65,6 +69,8 @@ class Importance(BaseModel):
     algorithm: str
     split: str
     repeats: int
+    rows: int
+    """Rows that were learnt from and asked, in turn."""
     intervals: str
     caveat: str = CAVEAT
     shares: tuple[Share, ...]
@@ -80,6 +86,7 @@ def importance(
     *,
     groups: Mapping[str, Sequence[str]] | None = None,
     repeats: int = REPEATS,
+    rows: int | None = None,
     seed: int = 0,
     progress: Progress = silent,
     resamples: int = 1000,
@@ -99,23 +106,25 @@ def importance(
         The groups that ship unless given.
     repeats
         How often each group is dealt anew.
+    rows
+        Most rows to learn from and to ask, drawn at random; all where not given.
     seed
-        Of the dealing and of the draws.
+        Of all draws.
     progress
         Told before every fold.
     resamples
         Draws of the intervals, of clusters and of repeats.
     """
+    table, blocks, folds = _drawn(table, splits, split, rows, seed)
     names = [feature.name for feature in table.features]
     chosen = _groups(names, shipped_groups() if groups is None else groups)
     made = _Dealt.of(len(table), chosen, repeats)
     random = np.random.default_rng(seed)
-    folds = splits[split].folds
     for number, fold in enumerate(folds):
         progress(number / len(folds), f"importance: {split} fold {number + 1}")
-        rows = table.rows(fold.train)
-        inner = splits.blocks[fold.train]
-        fitted = candidate.in_folds().fit(rows.values, rows.truth, folds=inner, seed=seed)
+        seen = table.rows(fold.train)
+        inner = blocks[fold.train]
+        fitted = candidate.in_folds().fit(seen.values, seen.truth, folds=inner, seed=seed)
         made.take(fitted, table.values[fold.test], fold.test, names, random)
     impurity = dict(zip(names, made.mean_gains(len(names)), strict=True)) if made.gains else {}
     clusters = Clusters.of(table, resamples=resamples, seed=seed)
@@ -132,10 +141,25 @@ def importance(
         algorithm=candidate.algorithm,
         split=split,
         repeats=repeats,
+        rows=len(table),
         intervals=clusters.definition,
         shares=tuple(sorted(shares, key=lambda share: -share.loss.value)),
         impurity=impurity,
     )
+
+
+def _drawn(
+    table: Table, splits: Splits, split: SplitName, most: int | None, seed: int
+) -> tuple[Table, NDArray[np.int64], tuple[Fold, ...]]:
+    """Draw rows, and return them with their blocks and folds."""
+    folds = splits[split].folds
+    if most is None or len(table) <= most:
+        return table, splits.blocks, folds
+    rows = np.sort(np.random.default_rng(seed).choice(len(table), most, replace=False))
+    kept = np.zeros(len(table), dtype=bool)
+    kept[rows] = True
+    fewer = tuple(Fold(train=fold.train[rows], test=fold.test[rows]) for fold in folds)
+    return table.rows(kept), splits.blocks[rows], fewer
 
 
 @cache
@@ -197,10 +221,12 @@ class _Dealt:
             self.gains.append(gains)
         for group, members in self.groups.items():
             columns = [names.index(name) for name in members]
-            for repeat in self.dealt[group]:
-                changed = values.copy()
-                changed[:, columns] = values[random.permutation(len(values))][:, columns]
-                repeat[test] = fitted.predict(changed)
+            dealt = self.dealt[group]
+            at_once = max(1, _ROWS_AT_ONCE // max(len(values), 1))
+            for first in range(0, len(dealt), at_once):
+                repeats = dealt[first : first + at_once]
+                changed = np.concatenate([_dealt_anew(values, columns, random) for _ in repeats])
+                repeats[:, test] = fitted.predict(changed).reshape(len(repeats), -1)
 
     def loss(self, group: str, clusters: Clusters, truth: NDArray[np.float64]) -> Interval:
         """Return the R² that is lost."""
@@ -211,3 +237,12 @@ class _Dealt:
         """Return each feature's mean share over the folds."""
         mean: list[float] = np.mean(np.reshape(self.gains, (-1, features)), axis=0).tolist()
         return mean
+
+
+def _dealt_anew(
+    values: NDArray[np.float32], columns: Sequence[int], random: np.random.Generator
+) -> NDArray[np.float32]:
+    """Deal some columns anew among their rows, together."""
+    changed = values.copy()
+    changed[:, columns] = values[random.permutation(len(values))][:, columns]
+    return changed

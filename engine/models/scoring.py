@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.models.bootstrap import Clusters, Scores
 from engine.models.card import Score
 from engine.models.crossval import held_out_predictions
 from engine.models.scores import metrics
@@ -66,6 +67,7 @@ def scored(
     tuning_seconds
         Time in which every fold looks for settings of its own, in its training rows.
     """
+    clusters = Clusters.of(table)
     steps = sum(len(split.folds) for split in splits.found.values())
     scores, predictions, done = [], {}, 0
     for name, split in splits.found.items():
@@ -79,7 +81,7 @@ def scored(
             after_fold=_teller(progress, settings, split, done, steps),
         )
         done += len(split.folds)
-        scores.append(_score(table, split, prediction, settings))
+        scores.append(_score(table, split, prediction, settings, clusters))
         predictions[name] = prediction
     return Scoring(settings=settings, scores=tuple(scores), predictions=predictions)
 
@@ -110,7 +112,11 @@ def _teller(
 
 
 def _score(
-    table: Table, split: Split, prediction: NDArray[np.float64], settings: Candidate
+    table: Table,
+    split: Split,
+    prediction: NDArray[np.float64],
+    settings: Candidate,
+    clusters: Clusters,
 ) -> Score:
     tested = np.isfinite(prediction)
     return Score(
@@ -118,11 +124,27 @@ def _score(
         definition=split.definition,
         model=settings.in_folds().told(),
         pooled=metrics(prediction, table.truth),
+        intervals=_intervals(clusters, prediction, table.truth.astype(np.float64)),
         by_time={
             time: metrics(prediction[rows], table.truth[rows])
             for time, rows in _by_time(table, tested)
         },
     )
+
+
+def _intervals(
+    clusters: Clusters, prediction: NDArray[np.float64], truth: NDArray[np.float64]
+) -> Scores | None:
+    """Return scores with their intervals; None where one cluster is all there is, or no change."""
+    tested = np.isfinite(prediction)
+    few = np.unique(clusters.number[tested]).size < 2
+    if few or not np.ptp(prediction[tested]) or not np.ptp(truth[tested]):
+        return None
+    # A draw may hold no row that was tested; it counts for nothing.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = clusters.scores(prediction, truth)
+    known = all(np.isfinite([one.lower, one.upper]).all() for _, one in scores)
+    return scores if known else None
 
 
 def _by_time(table: Table, tested: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.bool_]]]:

@@ -129,7 +129,9 @@ class ModelStore:
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of all stored models."""
-        return tuple(sorted(path.stem for path in self.folder.glob("[!.]*.json")))
+        stems = (path.stem for path in self.folder.glob("[!.]*.json"))
+        # Of a model's further files of JSON each has its own name behind a dot.
+        return tuple(sorted(stem for stem in stems if "." not in stem))
 
     def find(self, key: str) -> ModelCard | None:
         """Return the newest card with a key, or None: training is needed."""

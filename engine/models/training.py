@@ -6,10 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.models.bootstrap import Clusters
 from engine.models.candidates import Best
 from engine.models.card import (
     CardBlocks,
     CardChoice,
+    CardEntry,
     CardFeature,
     CardFile,
     CardRegion,
@@ -22,6 +24,7 @@ from engine.models.card import (
     now,
 )
 from engine.models.choice import choose
+from engine.models.importance import importance
 from engine.models.parity import check_parity
 from engine.models.pilot import measured_splits
 from engine.models.scoring import Scoring, scored
@@ -37,14 +40,19 @@ if TYPE_CHECKING:
 
     from engine.grids import BBox
     from engine.models.candidates import AnyCandidate, Candidate, Fitted, Kind
+    from engine.models.importance import Importance
     from engine.models.splits import SplitName, Splits
     from engine.models.table import Table, Variable
     from engine.models.variogram import Variogram
     from engine.months import Month
     from engine.progress import Progress
 
-_SCORED = 0.7
-"""Share of the training time that the cross-validation takes, for progress."""
+_SCORED, _FITTED = 0.7, 0.85
+"""Shares of the training time after which the cross-validation, and the model, are done."""
+_UNSEEN: SplitName = "spatial-block"
+"""Split whose rows are asked for what the predictors are worth."""
+_DEALS, _ASKED = 10, 8000
+"""How often predictors are dealt anew, and among how many rows at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +104,8 @@ class Training:
     table: Table
     """The rows that were used."""
     splits: Splits
+    variogram: Variogram | None
+    """Of a quick model's errors, by which the blocks were made; None in a small area."""
     held_out: Mapping[SplitName, NDArray[np.float64]]
     """Prediction ``(n,)`` of each row by a model that had not seen it; NaN where a split tests
     it not."""
@@ -155,14 +165,14 @@ def training(
     table = table.usable()
     seed = task.settings.seed
     splits, variogram = measured_splits(table, seed=seed, threads=threads)
-    scoring, choice = _best_scoring(
-        table, task, splits, span(progress, 0.0, _SCORED), threads=threads
-    )
+    scorings = _scorings(table, task, splits, span(progress, 0.0, _SCORED), threads=threads)
+    scoring, choice = _chosen(scorings)
     settings, tuning = _tuned(scoring.settings, table, task, splits)
     progress(_SCORED, f"fitting {settings.told()} to {len(table)} rows")
     fitted = settings.fit(table.values, table.truth, folds=splits.blocks, threads=threads)
     onnx = fitted.to_onnx(table.features, table.target, _notes(task, settings))
     parity = check_parity(fitted, onnx, table.values)
+    worth = _permuted(table, settings, splits, span(progress, _FITTED, 1.0))
     progress(1.0, "model trained")
     card = ModelCard(
         id="",
@@ -184,6 +194,9 @@ def training(
         tuning=tuning,
         choice=choice,
         scores=scoring.scores,
+        intervals=Clusters.of(table).definition,
+        comparison=_compared(scorings),
+        permutation=worth,
         splits_left_out=dict(splits.left_out),
         omissions=dict(task.omissions),
         upstream=task.upstream,
@@ -197,14 +210,15 @@ def training(
         fitted=fitted,
         table=table,
         splits=splits,
+        variogram=variogram,
         held_out=scoring.predictions,
     )
 
 
-def _best_scoring(
+def _scorings(
     table: Table, task: Task, splits: Splits, progress: Progress, *, threads: int
-) -> tuple[Scoring, CardChoice | None]:
-    """Score the candidate, or all of them, and return the best one's scores."""
+) -> Mapping[str, Scoring]:
+    """Score the candidate, or all of them."""
     settings = task.settings
     candidates = settings.candidates if isinstance(settings, Best) else (settings,)
     scorings: dict[str, Scoring] = {}
@@ -213,11 +227,45 @@ def _best_scoring(
         scorings[one.algorithm] = scored(
             one, table, splits, part, threads=threads, tuning_seconds=task.tuning_seconds
         )
-    if not isinstance(settings, Best):
-        return scorings[settings.algorithm], None
+    return scorings
+
+
+def _chosen(scorings: Mapping[str, Scoring]) -> tuple[Scoring, CardChoice | None]:
+    """Return the best one's scores, and why it is the best of several."""
+    if len(scorings) == 1:
+        return next(iter(scorings.values())), None
     choice = choose({name: scoring.errors() for name, scoring in scorings.items()})
     why = CardChoice(split=choice.split, rmse=dict(choice.rmse), reason=choice.reason)
     return scorings[choice.algorithm], why
+
+
+def _compared(scorings: Mapping[str, Scoring]) -> tuple[CardEntry, ...]:
+    """Return all scores of several algorithms; nothing of a single one, which has its own."""
+    if len(scorings) == 1:
+        return ()
+    return tuple(
+        CardEntry(algorithm=algorithm, split=one.split, pooled=one.pooled, intervals=one.intervals)
+        for algorithm, scoring in scorings.items()
+        for one in scoring.scores
+    )
+
+
+def _permuted(
+    table: Table, settings: Candidate, splits: Splits, progress: Progress
+) -> Importance | None:
+    """Ask what predictors are worth on blocks unseen, of not too many rows."""
+    if _UNSEEN not in splits.found:
+        return None
+    return importance(
+        table,
+        settings,
+        splits,
+        _UNSEEN,
+        repeats=_DEALS,
+        rows=_ASKED,
+        seed=settings.seed,
+        progress=progress,
+    )
 
 
 def _tuned(

@@ -15,13 +15,14 @@ from engine.errors import InputError, MissingDataError, ModelError
 from engine.feature_store import FeatureStore
 from engine.frozen import Frozen
 from engine.grids import block_mean
-from engine.lessons import coarse_soil_moisture, month_features
+from engine.lessons import month_features
 from engine.models.candidates import RandomForest, candidate
 from engine.models.store import ModelStore
 from engine.months import Month
 from engine.provenance import map_granules
 from engine.region import load_region
 from engine.residual import edge_ratio
+from engine.target import coarse_soil_moisture
 from engine.testing import shared_path
 
 if TYPE_CHECKING:

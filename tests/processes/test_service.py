@@ -12,12 +12,12 @@ import pytest
 import rasterio
 
 from engine.archive import Archive
-from engine.downscale import coarse_soil_moisture
 from engine.feature_store import FeatureStore
 from engine.grids import block_mean
 from engine.months import Month
 from engine.region import load_region
 from engine.residual import edge_ratio
+from engine.target import coarse_soil_moisture
 from processes.scoring import BASELINE, LAYERS, UnreadableMapError, read_raster, score_maps
 from processes.settings import Settings
 from stac.validate import validate_catalog

@@ -85,7 +85,7 @@ def test_a_card_of_another_version_is_refused_with_advice(
     """Cards of the time when there were forests alone are named, and what to do."""
     path = store.card_path(model.card.id)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 1}))
-    with pytest.raises(ModelError, match=r"card of version 1.* reads version 2\. Train"):
+    with pytest.raises(ModelError, match=r"card of version 1.* reads version 3\. Train"):
         store.load(model.card.id)
     assert store.cards() == ()
     assert store.find(model.card.key) is None
