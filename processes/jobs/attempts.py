@@ -57,13 +57,6 @@ def write_down(step: Step, ending: Finished | Failed, store: JobStore, settings:
             return store.succeed(*key, outcome.outputs, result=outcome.result, media_types=types)
 
 
-def give_back(step: Step, why: str, store: JobStore) -> bool:
-    """Let a step wait again whose attempt ended through no fault of its own; it does not count."""
-    return store.fail_step(
-        step.job_id, step.name, step.attempt, why, retry=True, most_attempts=step.attempt + 1
-    )
-
-
 def _media_types(step: Step, store: JobStore) -> Mapping[str, str]:
     process = find_process(store.get(step.job_id).process_id)
     return {name: output.written_as for name, output in process.outputs.items()}

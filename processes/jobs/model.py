@@ -66,6 +66,8 @@ class Ending(StrEnum):
     """Without a word: its lease ran out."""
     UNWANTED = "unwanted"
     """With its job: dismissed, or failed by another step."""
+    RETURNED = "returned"
+    """With a supervisor that was told to stop: the step waits again, and it does not count."""
 
 
 class Standing(StrEnum):

@@ -309,6 +309,13 @@ class JobStore(Protocol):
         """
         ...
 
+    def give_back(self, job_id: str, step: str, attempt: int, message: str) -> bool:
+        """End an attempt through no fault of its own; False where it is not the one.
+
+        Its step waits again at once, and the attempt does not count.
+        """
+        ...
+
     def steps(self, job_id: str) -> tuple[Step, ...]:
         """Return the steps of a job in their order; none for an unknown job."""
         ...

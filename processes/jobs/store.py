@@ -267,6 +267,11 @@ class SqlJobStore(JobStore):
             )
 
     @override
+    def give_back(self, job_id: str, step: str, attempt: int, message: str) -> bool:
+        with self._database.writing() as connection:
+            return store_endings.give_back(connection, Claim(job_id, step, attempt), message)
+
+    @override
     def steps(self, job_id: str) -> tuple[Step, ...]:
         with self._database.reading() as connection:
             return store_steps.steps(connection, job_id)

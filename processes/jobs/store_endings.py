@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, null, select, update
+from sqlalchemy import delete, func, null, or_, select, update
 
 from processes.jobs.model import CallbackKind, Ending, JobStatus, Step, StepState
 from processes.jobs.schema import ATTEMPTS, JOBS, OUTPUTS, STEPS
@@ -81,7 +81,7 @@ def fail_step(
     failed = _held(connection, claimed)
     if failed is None:
         return _ended(connection, claimed, Ending.FAILED)
-    again = retry and claimed.attempt < most_attempts
+    again = retry and _spent(connection, claimed) < most_attempts
     _give_up(
         connection,
         failed,
@@ -90,6 +90,17 @@ def fail_step(
         pause=pause if again else None,
         by_client=by_client,
     )
+    return True
+
+
+def give_back(connection: Connection, claimed: Claim, message: str) -> bool:
+    """End an attempt that its supervisor cannot finish: its step waits again, as if never tried."""
+    lock(connection, claimed.job_id)
+    given = _held(connection, claimed)
+    if given is None:
+        return _ended(connection, claimed, Ending.RETURNED)
+    close_attempt(connection, given, Ending.RETURNED, message, clock(connection))
+    _release(connection, given, StepState.WAITING, message, None)
     return True
 
 
@@ -114,7 +125,7 @@ def lose(
     late = now or clock(connection)
     if step is None or step.lease_until is None or step.lease_until >= late:
         return None
-    again = lost.attempt < most_attempts
+    again = _spent(connection, lost) < most_attempts
     _give_up(connection, step, Ending.LOST, LOST, pause=pause if again else None, by_client=False)
     return get_step(connection, lost.job_id, lost.step)
 
@@ -160,6 +171,17 @@ def _ended(connection: Connection, claimed: Claim, ending: Ending) -> bool:
     return connection.execute(select(ATTEMPTS.c.number).where(*this)).scalar() is not None
 
 
+def _spent(connection: Connection, claimed: Claim) -> int:
+    """Return how many attempts of a step count, this one included."""
+    ending = ATTEMPTS.c.ending
+    count = select(func.count()).where(
+        ATTEMPTS.c.job_id == claimed.job_id,
+        ATTEMPTS.c.step == claimed.step,
+        or_(ending.is_(None), ending != Ending.RETURNED),
+    )
+    return connection.execute(count).scalar_one()
+
+
 def _finish_step(connection: Connection, claimed: Claim, result: JsonValue) -> datetime | None:
     """End a step well, and return when; None where the attempt is unwanted."""
     lock(connection, claimed.job_id)
@@ -198,7 +220,8 @@ def _give_up(
     now = clock(connection)
     close_attempt(connection, step, ending, message, now)
     if pause is None:
-        tries = "" if step.attempt == 1 else f" (after {step.attempt} attempts)"
+        spent = _spent(connection, _claim(step))
+        tries = "" if spent == 1 else f" (after {spent} attempts)"
         _release(connection, step, StepState.FAILED, message, None)
         _end_job(
             connection, step.job_id, JobStatus.FAILED, message + tries, now, by_client=by_client

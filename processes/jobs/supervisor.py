@@ -18,7 +18,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 from processes.errors import NoSuchJobError, StoreUnavailableError
-from processes.jobs.attempts import give_back, order_for, write_down
+from processes.jobs.attempts import order_for, write_down
 from processes.jobs.forkserver import ForkServerLostError
 from processes.jobs.limits import Limits
 from processes.jobs.messages import Failed, Fenced, Finished, Progressed
@@ -125,7 +125,7 @@ class Supervisor:
             return
         if self.stopping.is_set() and not isinstance(ending, Finished):
             with suppress(StoreUnavailableError):
-                give_back(step, STOPPED, self.store)
+                self.store.give_back(step.job_id, step.name, step.attempt, STOPPED)
             return
         if isinstance(ending, Failed):
             LOGGER.warning("job %s, step %s: %s", step.job_id, step.name, ending.message)

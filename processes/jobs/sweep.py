@@ -29,7 +29,7 @@ def sweep_work(folder: Path, store: JobStore) -> None:
     Parameters
     ----------
     folder
-        The work folder; what is not named like a job is left alone.
+        The work folder; what is not named like a job that the store knows is left alone.
     store
         Knows the jobs.
     """
@@ -73,6 +73,7 @@ def _job_folders(folder: Path) -> Iterator[Path]:
 
 
 def _is_over(job_id: str, store: JobStore) -> bool:
+    # A job that the store does not know may be another store's: one folder, another database.
     try:
         return store.get(job_id).status in _WITHOUT_RESULTS
     except NoSuchJobError:

@@ -141,6 +141,24 @@ def test_a_failed_attempt_is_tried_again_after_a_pause(jobs: SqlJobStore) -> Non
     assert jobs.get(other).message == "killed (after 2 attempts)"
 
 
+def test_an_attempt_that_is_given_back_does_not_count(jobs: SqlJobStore) -> None:
+    """Its step waits again at once, however often; only what failed is counted and told."""
+    job_id = jobs.create("echo", {})[0].id
+    for number in (1, 2, 3):
+        assert claim(jobs, job_id) == number
+        assert jobs.give_back(job_id, "prepare", number, "stopped")
+        assert jobs.renew(job_id, "prepare", number, lease=60) is Standing.UNWANTED
+    assert names(jobs.ready(10)) == ["prepare"]
+    assert {attempt.ending for attempt in jobs.attempts(job_id)} == {Ending.RETURNED}
+    claim(jobs, job_id)
+    jobs.expire(later(70), most_attempts=2)
+    assert jobs.get(job_id).status is JobStatus.RUNNING
+    claim(jobs, job_id)
+    assert not jobs.give_back(job_id, "prepare", 4, "late")
+    jobs.expire(later(70), most_attempts=2)
+    assert jobs.get(job_id).message == f"{LOST} (after 2 attempts)"
+
+
 def test_a_failed_step_fails_its_job_and_stops_the_others(jobs: SqlJobStore) -> None:
     """Its reason is the job's; what other attempts do is unwanted at once."""
     job_id = prepare(jobs)

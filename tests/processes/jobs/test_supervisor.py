@@ -255,7 +255,8 @@ def test_a_stopped_supervisor_gives_its_step_back(
         wait_for(lambda: gone(processes))
         wait_for(lambda: supervisor.store.steps(job_id)[0].state is StepState.WAITING)
         assert supervisor.store.get(job_id).status is JobStatus.RUNNING
-        assert supervisor.store.attempts(job_id)[0].message == STOPPED
+        (attempt,) = supervisor.store.attempts(job_id)
+        assert (attempt.ending, attempt.message) == (Ending.RETURNED, STOPPED)
 
 
 class _Flaky:
