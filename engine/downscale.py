@@ -24,6 +24,12 @@ from engine.months import Month
 from engine.progress import silent, span
 from engine.provenance import SIF, fingerprint, map_granules
 from engine.quality import QUALITY, quality_layer
+from engine.report.gathering import (
+    calibrated,
+    gathered_evidence,
+    mapped_moisture,
+    months_to_show,
+)
 from engine.residual import DRIEST, WETTEST
 from engine.target import TARGET, UNITS, coarse_soil_moisture
 from engine.witnessing import witnessed
@@ -40,11 +46,13 @@ if TYPE_CHECKING:
     from engine.models.store import TrainedModel
     from engine.models.training import Training
     from engine.progress import Progress
+    from engine.report.evidence import MappedMonth
 
     type FloatArray = NDArray[np.floating]
 
-_READING, _TRAINED = 0.45, 0.75
-"""Shares of the training time after which the features are read, and the model is trained."""
+_READING, _TRAINED, _KNOWN = 0.45, 0.75, 0.95
+"""Shares of the training time after which the features are read, the model is trained, and its
+training period is looked at."""
 
 _TITLES = {
     "soil_moisture": "Surface soil moisture, analysis",
@@ -158,9 +166,38 @@ def train_downscaling(
         progress=span(progress, _READING, _TRAINED),
         threads=threads,
     )
-    history = _history(trained, store, sif_model, span(progress, _TRAINED, 1.0), threads)
+    history = _history(trained, store, sif_model, span(progress, _TRAINED, _KNOWN), threads)
     frozen = freeze(trained, history, store.area, store.region.soil_moisture_bias)
-    return trained.model.with_companions(frozen.companions())
+    model = trained.model.with_companions(frozen.companions())
+    progress(_KNOWN, "maps for the report")
+    errors = frozen.about.errors
+    kept = gathered_evidence(
+        trained,
+        _shown(model, history, store, sif_model, threads),
+        None if errors is None else calibrated(trained, history, errors, store.area),
+    )
+    return model.with_companions(kept.companions())
+
+
+def _shown(
+    model: TrainedModel,
+    history: History,
+    store: FeatureStore,
+    sif_model: TrainedModel | None,
+    threads: int,
+) -> list[tuple[MappedMonth, xr.DataArray]]:
+    """Map the driest and the wettest month of a training period, and that of the flood."""
+    months = {str(month): place for place, month in enumerate(history.months)}
+    means = {name: float(np.nanmean(history.coarse[place])) for name, place in months.items()}
+    return [
+        mapped_moisture(
+            Month.parse(name),
+            reasons,
+            downscale_month(model, store, Month.parse(name), sif_model, threads=threads),
+            history.coarse[months[name]],
+        )
+        for name, reasons in months_to_show(means, ("driest", "wettest")).items()
+    ]
 
 
 def _history(

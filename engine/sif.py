@@ -21,10 +21,12 @@ from engine.grids import EASE2_CRS, lonlat, transformer
 from engine.models.candidates import candidate
 from engine.models.card import CardTarget
 from engine.models.table import Table, Variable, gathered
-from engine.models.training import Task, card_region, train
+from engine.models.training import Task, card_region, training
+from engine.months import Month
 from engine.progress import silent, span
 from engine.provenance import SIF, fingerprint, sif_granules
 from engine.quality import QUALITY, quality_layer
+from engine.report.gathering import gathered_evidence, mapped_sif, months_to_show
 from engine.sif_inputs import PAR_UNITS, esif_field, sif_cells, sif_predictors
 from engine.sif_residual import residual_weight, smooth_residual
 
@@ -37,8 +39,9 @@ if TYPE_CHECKING:
     from engine.models.candidates import AnyCandidate
     from engine.models.inference import Predictor
     from engine.models.store import TrainedModel
-    from engine.months import Month, Period
+    from engine.months import Period
     from engine.progress import Progress
+    from engine.report.evidence import MappedMonth
     from engine.sif_inputs import SifCells
     from engine.sif_residual import CoarseResidual
 
@@ -51,8 +54,8 @@ MIN_DAYS = 0.5
 """Least share of a month's days that eSIF, and the predictors, must cover."""
 
 _VERSION = "2"
-_READING = 0.4
-"""Share of the training time that the tables take, for progress."""
+_READING, _TRAINED = 0.4, 0.9
+"""Shares of the training time after which the tables are read, and the model is trained."""
 
 
 def sif_task(
@@ -116,13 +119,32 @@ def train_sif(
         span(progress, 0.0, _READING),
         "SIF training rows",
     )
-    return train(
+    trained = training(
         table,
         task,
         left_out=left_out,
-        progress=span(progress, _READING, 1.0),
+        progress=span(progress, _READING, _TRAINED),
         threads=threads,
     )
+    progress(_TRAINED, "maps for the report")
+    kept = gathered_evidence(trained, _shown(trained.model, trained.table, store))
+    return trained.model.with_companions(kept.companions())
+
+
+def _shown(
+    model: TrainedModel, table: Table, store: FeatureStore
+) -> list[tuple[MappedMonth, xr.DataArray]]:
+    """Map the months with the lowest and with the highest fluorescence, if they can be mapped."""
+    names = np.array([str(time)[:7] for time in table.time])
+    means = {str(name): float(table.truth[names == name].mean()) for name in np.unique(names)}
+    shown = []
+    for name, reasons in months_to_show(means, ("lowest", "highest")).items():
+        month = Month.parse(name)
+        try:
+            shown.append(mapped_sif(month, reasons, _reconstructed(model, store, month, None)))
+        except MissingDataError as error:
+            _logger.info("%s is not in the report: %s", month, error)
+    return shown
 
 
 def reconstruct_sif(
