@@ -83,6 +83,31 @@ class ProductCopy(Frozen):
     """Units of files that declare none."""
 
 
+class Network(Frozen):
+    """Stations in the ground, to validate maps with."""
+
+    name: Annotated[str, Field(pattern=rf"^{SLUG.pattern}$")]
+    """Short name, which requests use."""
+    title: str
+    """Name for people."""
+    path: str
+    """Below the archive: an ISMN download as folder or zip archive, or our table as CSV or
+    GeoJSON."""
+    caution: str = ""
+    """What a reader of a validation should know, such as maps that were trained on it."""
+    bulk_density: Annotated[float, Field(gt=0)] | None = None
+    """Dry bulk density for moisture by mass, g cm-3, where the stations do not tell it."""
+    field_capacity: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Moisture at field capacity, m3 m-3, for values relative to it."""
+
+    @field_validator("path")
+    @classmethod
+    def _check_path(cls, name: str) -> str:
+        if MONTH in name:
+            raise ValueError("one file or folder, for all months")
+        return check_file_name(name)
+
+
 class Region(Frozen):
     """An area with everything that a map of it needs to know beforehand."""
 
@@ -108,6 +133,8 @@ class Region(Frozen):
     """Predictors of one's own; one with the name of a standard feature replaces it."""
     products: dict[str, ProductCopy] = Field(default_factory=dict)
     """What is special about the archive's files of some products."""
+    networks: tuple[Network, ...] = ()
+    """Stations in the ground; maps are validated with all of them unless a request names some."""
 
     @field_validator("bbox", mode="before")
     @classmethod
@@ -145,6 +172,13 @@ class Region(Frozen):
         if len(names) != len(set(names)):
             raise ValueError("every predictor needs feature names of its own")
         return predictors
+
+    @field_validator("networks")
+    @classmethod
+    def _unique_networks(cls, networks: tuple[Network, ...]) -> tuple[Network, ...]:
+        if len({network.name for network in networks}) != len(networks):
+            raise ValueError("every network needs a name of its own")
+        return networks
 
     def spec(self, product: str) -> ProductSpec:
         """Return how a product's files in this region's archive are read."""

@@ -23,7 +23,13 @@ _MEDIA_TYPES = {
     ".geojson": "application/geo+json",
     ".onnx": "application/octet-stream",
     ".xml": "application/xml",
+    ".html": "text/html; charset=utf-8",
 }
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+"""Reports bring their styles and pictures along and need nothing else, least of all scripts."""
 _NOT_ITEMS = ("catalog.json", "collection.json")
 _IMMUTABLE = frozenset({".tif", ".png", ".jpg", ".onnx"})
 
@@ -80,6 +86,8 @@ class CatalogFiles(StaticFiles):
         )
         if response.status_code != 304:
             response.headers["Content-Type"] = self._media_type(path)
+        if path.suffix.lower() == ".html":
+            response.headers["Content-Security-Policy"] = _PAGE_POLICY
         return response
 
     def _media_type(self, path: Path) -> str:

@@ -112,7 +112,7 @@ def worker(
 @app.command()
 def run(
     *,
-    process: Annotated[str, typer.Argument(help="reconstruct-sif or downscale-smap")],
+    process: Annotated[str, typer.Argument(help="reconstruct-sif, downscale-smap or validate")],
     inputs: Annotated[str, typer.Argument(help="File of the inputs as JSON, or - for standard in")],
     data: _Data = None,
     archive: _Archive = None,

@@ -194,6 +194,37 @@ DOWNSCALE_SMAP = Process(
     extent_check="processes.cutout:check_extent",
 )
 
+VALIDATE = Process(
+    id="validate",
+    title="Validate soil moisture maps",
+    description="Published monthly maps against stations in the ground, SMAP at 9 km, other 1 km "
+    "maps and rain: metrics with intervals, paired with SMAP's, behaviour in time and space, and a "
+    "report to read and print.",
+    keywords=("validation", "soil moisture", "ISMN", "in situ", "ubRMSE"),
+    inputs_model="processes.validate_inputs:ValidateInputs",
+    program="processes.validate:PROGRAM",
+    first=("run",),
+    outputs={
+        "metrics": Output(
+            title="Metrics",
+            description="Every number but the single stations', with the rules and what they cost.",
+            media_type=JSON,
+        ),
+        "stations": Output(
+            title="Stations",
+            description="GeoJSON points with the metrics of each station, or why it has none.",
+            media_type="application/geo+json",
+        ),
+        "report": Output(
+            title="Report",
+            description="A page that needs nothing beside it, to read and to print.",
+            schema={"type": "string", "contentEncoding": "binary"},
+            media_type="text/html",
+            has_addresses=True,
+        ),
+    },
+)
+
 ECHO = Process(
     id="echo",
     title="Echo",
@@ -246,7 +277,7 @@ ECHO = Process(
 )
 
 PROCESSES: Mapping[str, Process] = {
-    process.id: process for process in (RECONSTRUCT_SIF, DOWNSCALE_SMAP, ECHO)
+    process.id: process for process in (RECONSTRUCT_SIF, DOWNSCALE_SMAP, VALIDATE, ECHO)
 }
 
 

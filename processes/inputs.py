@@ -124,13 +124,13 @@ def _read_features(value: object) -> object:
     return value
 
 
-type _Interval = Annotated[
+type Interval = Annotated[
     MonthInterval,
     BeforeValidator(_read_interval),
     PlainSerializer(str, return_type=str),
     WithJsonSchema(_INTERVAL_SCHEMA),
 ]
-type _BBox = Annotated[BBox, BeforeValidator(_read_bbox), WithJsonSchema(_BBOX_SCHEMA)]
+type Box = Annotated[BBox, BeforeValidator(_read_bbox), WithJsonSchema(_BBOX_SCHEMA)]
 type _Polygon = Annotated[
     BaseGeometry,
     BeforeValidator(_read_geometry),
@@ -153,7 +153,7 @@ class ReconstructionInputs(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     datetime: Annotated[
-        _Interval,
+        Interval,
         Field(title="Months", description=f"Months to map: {DATETIME_ALLOWED}."),
     ]
     region: Annotated[
@@ -166,7 +166,7 @@ class ReconstructionInputs(BaseModel):
         ),
     ] = None
     bbox: Annotated[
-        _BBox | None,
+        Box | None,
         Field(
             title="Bounding box",
             description="West, south, east, north in degrees, WGS 84. By default the region's; "
@@ -191,7 +191,7 @@ class ReconstructionInputs(BaseModel):
         ),
     ] = None
     training: Annotated[
-        _Interval | None,
+        Interval | None,
         Field(
             title="Training months",
             description="Months to train on, written like datetime. By default all of the archive.",

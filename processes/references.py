@@ -79,12 +79,19 @@ def _read(model: type[BaseModel], name: str, said: str, fetched: Fetched) -> Jso
     if schema.get("contentEncoding") == "binary":
         return base64.b64encode(fetched.content).decode()
     is_json = (said or fetched.media_type).endswith("json")
-    if schema.get("type") != "string" or is_json:
+    if is_json or not _takes_text(schema):
         return read_json(fetched.content, f"{name}.href: what lies there")
     try:
         return fetched.content.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise _problem(name, "it is no UTF-8 text", "a text") from None
+
+
+def _takes_text(schema: Mapping[str, JsonValue]) -> bool:
+    """Whether a text will do, alone or as one of several kinds of value."""
+    alternatives = schema.get("oneOf")
+    kinds = [schema, *(alternatives if isinstance(alternatives, list) else [])]
+    return any(isinstance(kind, dict) and kind.get("type") == "string" for kind in kinds)
 
 
 def _schema(model: type[BaseModel], name: str) -> Mapping[str, JsonValue]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.stations.ismn import read_ismn
 from engine.stations.moisture import SoilConstants
-from engine.stations.read import parse_stations, read_stations
+from engine.stations.read import parse_stations, read_stations, read_stations_in_parts
 from engine.stations.selection import Wanted
 from engine.stations.series import GOOD, UNCHECKED, Labels, Station, StationSeries
 from engine.stations.sources import Limits
@@ -21,4 +21,5 @@ __all__ = [
     "parse_stations",
     "read_ismn",
     "read_stations",
+    "read_stations_in_parts",
 ]

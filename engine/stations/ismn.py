@@ -7,6 +7,7 @@ Dorigo, W. et al. (2021). The International Soil Moisture Network. doi:10.5194/h
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from engine.errors import GranuleError
@@ -56,6 +57,37 @@ def read_ismn(
         if not files:
             raise GranuleError(path, "there is no file of the ISMN", f"files {ismn_spec().suffix}")
         return joined(_wanted_series(files, wanted))
+
+
+def read_ismn_by_folder(
+    path: Path, wanted: Wanted | None = None, limits: Limits | None = None
+) -> Iterator[tuple[StationSeries, ...]]:
+    """Read an ISMN download folder by folder, so that one folder at a time is in memory.
+
+    Parameters
+    ----------
+    path, wanted, limits
+        As for :func:`read_ismn`.
+
+    Yields
+    ------
+    tuple of StationSeries
+        Of a folder, which is a station's or, in some downloads, a network's; series of one
+        sensor are joined within it.
+
+    Raises
+    ------
+    GranuleError
+        Naming the file, and the line, that is not what it should be.
+    """
+    wanted = wanted or Wanted()
+    with source_files(path, ismn_spec().suffix, limits) as files:
+        if not files:
+            raise GranuleError(path, "there is no file of the ISMN", f"files {ismn_spec().suffix}")
+        for _, members in groupby(files, key=lambda file: file.path.parent):
+            series = joined(_wanted_series([*members], wanted))
+            if series:
+                yield series
 
 
 def _wanted_series(files: Sequence[SourceFile], wanted: Wanted) -> Iterator[StationSeries]:

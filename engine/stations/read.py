@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import GranuleError, InputError
-from engine.stations.ismn import read_ismn
+from engine.stations.ismn import read_ismn, read_ismn_by_folder
 from engine.stations.selection import Wanted, check_not_swapped, joined
 from engine.stations.sources import Limits, read_file
 from engine.stations.table_csv import csv_table
@@ -14,6 +14,8 @@ from engine.stations.table_geojson import geojson_table
 from engine.stations.table_series import series_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from engine.stations.moisture import SoilConstants
     from engine.stations.series import StationSeries
 
@@ -65,6 +67,24 @@ def read_stations(
             "a folder or zip archive of the ISMN, or a table in .csv or .geojson",
         )
     return _read_table(path, read_file(path, limits or Limits()), wanted, soil)
+
+
+def read_stations_in_parts(
+    path: Path,
+    wanted: Wanted | None = None,
+    *,
+    soil: SoilConstants | None = None,
+    limits: Limits | None = None,
+) -> Iterator[tuple[StationSeries, ...]]:
+    """Read the stations of a file or a folder as :func:`read_stations` does, part by part.
+
+    A large archive never is in memory as a whole. All sensors of a station in one folder come
+    together; a table is one part.
+    """
+    if path.is_dir() or path.suffix.lower() == ".zip":
+        yield from read_ismn_by_folder(path, wanted, limits)
+    else:
+        yield read_stations(path, wanted, soil=soil, limits=limits)
 
 
 def parse_stations(

@@ -55,6 +55,11 @@ _MARKER = "world.json"
 _IN_PROGRESS = ".world-in-progress"
 _NEIGHBOURS = ("features", "models", "catalog", "work", "jobs.sqlite", "lost+found")
 """What vadose itself keeps beside an archive."""
+NETWORKS = (
+    ("ismn", "Synthetic stations in the formats of the ISMN", "ismn"),
+    ("table", "Synthetic stations in our own table", "stations.csv"),
+)
+"""Short name, name and place of the stations."""
 _TRUTH_UNITS = {"soil_moisture": "m3 m-3", "sif": SIF_UNITS}
 
 
@@ -172,14 +177,22 @@ def synthetic_mark(world: World) -> str:
     )
 
 
-def region_settings(world: World) -> dict[str, str | bool | list[float]]:
+def region_settings(world: World) -> dict[str, str | bool | list[float] | list[dict[str, str]]]:
     """Return what the region's file says."""
-    return {
+    settings: dict[str, str | bool | list[float] | list[dict[str, str]]] = {
         "name": f"{world.preset.name}-synthetic",
         "title": world.preset.title,
         "bbox": list(region_bbox(world.domain.coarse)),
         "synthetic": True,
     }
+    if world.preset.stations:
+        settings["networks"] = [
+            {"name": name, "title": title, "path": f"stations/{path}"}
+            for name, title, path in NETWORKS
+            # Every third station is in the table.
+            if name == "ismn" or world.preset.stations > 2
+        ]
+    return settings
 
 
 def region_bbox(coarse: GeoBox) -> BBox:

@@ -1,0 +1,321 @@
+"""The published maps of one series as a validation reads them, with what the archive has beside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pystac.utils import str_to_datetime
+
+from engine.archive import Archive
+from engine.cog import geobox_of, read_cog
+from engine.errors import InputError, MissingDataError
+from engine.feature_store import FeatureStore
+from engine.grids import BBox, block_mean, coarse_of, spread
+from engine.lessons import coarse_rain
+from engine.months import Month
+from engine.quality import quality_table
+from engine.region import load_region
+from engine.residual import bilinear
+from engine.target import coarse_soil_moisture
+from engine.validation.fields import CONSERVING, LOWER, MAP, RAW, UPPER, MonthFields
+from stac.layers import fine_grid
+from stac.products import product
+from stac.read import items_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pystac
+    from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
+
+    from engine.region import Region
+    from processes.settings import Settings
+    from processes.validate_inputs import ValidateInputs
+    from stac.store import CatalogStore
+
+    type Floats = NDArray[np.floating]
+
+PRODUCT = "soil-moisture"
+_LAYERS = (MAP, RAW, CONSERVING, LOWER, UPPER)
+_COVER = ("crop", "forest", "shrub_grass", "urban", "water", "bare")
+_FLAGS = ("water", "urban")
+_MIN_VALID = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapSeries:
+    """The items that are validated: one series, a map for each month."""
+
+    collection: str
+    """Their collection."""
+    region: str
+    """Their region's name."""
+    items: Mapping[Month, pystac.Item]
+    """In order of time."""
+
+    @property
+    def months(self) -> tuple[Month, ...]:
+        """Their months."""
+        return tuple(self.items)
+
+    @property
+    def first(self) -> pystac.Item:
+        """The first map."""
+        return next(iter(self.items.values()))
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether they say that they are made up."""
+        return bool(self.first.properties.get("vadose:synthetic"))
+
+
+def find_maps(catalog: CatalogStore, inputs: ValidateInputs) -> MapSeries:
+    """Find the maps that a request means.
+
+    Raises
+    ------
+    InputError
+        Where there are none, or where they are not of one series.
+    """
+    if inputs.items is not None:
+        collection, found = _named(catalog, inputs.items)
+    else:
+        collection = inputs.collection or product(PRODUCT).collection
+        found = [*items_of(catalog, collection)]
+        if not found:
+            raise InputError("collection", f"{collection!r} has no maps", "a published collection")
+    field = "items" if inputs.items is not None else "collection"
+    found = [one for one in found if one.properties.get("vadose:product") == PRODUCT]
+    if not found:
+        raise InputError(field, "no map of soil moisture", f"maps of the product {PRODUCT}")
+    region = _one_region(found, inputs.region)
+    found = [one for one in found if one.properties["vadose:region"] == region]
+    _check_one_series(field, found)
+    months = {_month(one): one for one in found}
+    wanted = sorted(months)
+    if inputs.datetime is not None:
+        asked = inputs.datetime.within(wanted, "datetime")
+        wanted = [month for month in wanted if month in set(asked)]
+    if not wanted:
+        raise InputError(
+            "datetime",
+            f"no map of {inputs.datetime}",
+            f"{min(months)} to {max(months)}, of which there are {len(months)} maps",
+        )
+    return MapSeries(
+        collection=collection, region=region, items={month: months[month] for month in wanted}
+    )
+
+
+class PublishedMaps:
+    """Reads the maps of a series, and SMAP, rain and plants of the same cells.
+
+    Parameters
+    ----------
+    series
+        The maps.
+    settings
+        Where archive and features are.
+    catalog
+        Where fluorescence may be published.
+    rain
+        Whether rain is wanted.
+    """
+
+    def __init__(
+        self, series: MapSeries, settings: Settings, catalog: CatalogStore, *, rain: bool = True
+    ) -> None:
+        self.series = series
+        self._rain = rain
+        self._store = _store(series, settings)
+        self._sif = _sif_items(catalog, series.region)
+        self.silent: dict[str, str] = {}
+        """What could not be read, and why."""
+
+    @cached_property
+    def grid(self) -> GeoBox:
+        """The maps' cells."""
+        return fine_grid(geobox_of(read_cog(_path(self.series.first, MAP))))
+
+    @cached_property
+    def region(self) -> Region | None:
+        """The region, where its file is there."""
+        return None if self._store is None else self._store.region
+
+    def month(self, month: Month) -> MonthFields:
+        """Return one month."""
+        item = self.series.items[month]
+        layers = {name: self._layer(item, name) for name in _LAYERS if name in item.assets}
+        smap, smooth = self._smap(month)
+        return MonthFields(
+            layers=layers,
+            frozen=self._bit(item, "frozen"),
+            smap=smap,
+            smap_bilinear=smooth,
+            companions=self._companions(month),
+        )
+
+    def cover(self) -> Mapping[str, Floats]:
+        """Return the shares of land cover, or at least what the maps flag as water and town."""
+        store, month = self._store, self.series.months[0]
+        names = [] if store is None else [*store.available([f"lc_{name}" for name in _COVER])]
+        if store is not None and names:
+            try:
+                found = store.month(month, names)
+                return {
+                    name.removeprefix("lc_"): placed(found[name].to_numpy(), store.area, self.grid)
+                    for name in names
+                }
+            except MissingDataError as error:
+                self.silent["land cover"] = str(error)
+        flags = {name: self._bit(self.series.first, name) for name in _FLAGS}
+        return {name: one.astype(np.float32) for name, one in flags.items() if one is not None}
+
+    def _layer(self, item: pystac.Item, name: str) -> NDArray[np.float32]:
+        values = read_cog(_path(item, name))
+        grid = fine_grid(geobox_of(values))
+        if grid != self.grid:
+            raise InputError("items", f"{item.id} has another grid", "maps of one series")
+        return np.asarray(values.to_numpy(), np.float32)
+
+    def _bit(self, item: pystac.Item, name: str) -> NDArray[np.bool_] | None:
+        if "quality" not in item.assets:
+            return None
+        bits = np.nan_to_num(read_cog(_path(item, "quality")).to_numpy()).astype(np.uint16)
+        return np.asarray(bits & quality_table().flag(name).mask != 0)
+
+    def _smap(self, month: Month) -> tuple[NDArray[np.float64] | None, Floats | None]:
+        """Return SMAP on the 9 km cells, and interpolated to 1 km with what lies around."""
+        store = self._store
+        if store is None:
+            return None, None
+        try:
+            coarse = coarse_soil_moisture(store, month).to_numpy().astype(np.float64)
+        except MissingDataError as error:
+            self.silent[f"SMAP {month}"] = str(error)
+            return None, None
+        around = np.where(spread(np.isfinite(coarse)), bilinear(coarse), np.nan)
+        smap = placed(coarse, coarse_of(store.area), coarse_of(self.grid))
+        return smap.astype(np.float64), placed(around, store.area, self.grid)
+
+    def _companions(self, month: Month) -> dict[str, Floats]:
+        found: dict[str, Floats] = {}
+        target = coarse_of(self.grid)
+        store = self._store
+        if store is not None:
+            here = coarse_of(store.area)
+            rain = coarse_rain(store, month) if self._rain else None
+            if rain is not None:
+                found["precipitation"] = placed(rain, here, target)
+            ndvi = self._ndvi(store, month)
+            if ndvi is not None:
+                found["ndvi"] = placed(block_mean(ndvi, _MIN_VALID), here, target)
+        item = self._sif.get(month)
+        if item is not None:
+            values = read_cog(_path(item, "sif"))
+            whole = placed(values.to_numpy(), fine_grid(geobox_of(values)), self.grid)
+            found["sif"] = block_mean(whole, _MIN_VALID)
+        return found
+
+    def _ndvi(self, store: FeatureStore, month: Month) -> Floats | None:
+        if not store.available(["ndvi"]):
+            return None
+        try:
+            return store.month(month, ["ndvi"])["ndvi"].to_numpy()
+        except MissingDataError as error:
+            self.silent[f"NDVI {month}"] = str(error)
+            return None
+
+
+def placed(values: Floats, source: GeoBox, target: GeoBox) -> Floats:
+    """Put values of one part of a lattice into another part of it; NaN where there are none.
+
+    Parameters
+    ----------
+    values
+        ``(y, x)`` on ``source``.
+    source, target
+        Parts of one lattice.
+    """
+    column, row = ~target.affine @ (source.affine.c, source.affine.f)
+    top, left = round(row), round(column)
+    height, width = values.shape
+    found = np.full(tuple(target.shape), np.nan, dtype=values.dtype)
+    rows = slice(max(0, top), min(target.shape.y, top + height))
+    columns = slice(max(0, left), min(target.shape.x, left + width))
+    if rows.start < rows.stop and columns.start < columns.stop:
+        found[rows, columns] = values[
+            rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+        ]
+    return found
+
+
+def maps_bbox(series: MapSeries) -> BBox:
+    """Return the box around all maps, degrees."""
+    boxes = [item.bbox for item in series.items.values() if item.bbox is not None]
+    west, south, east, north = zip(*boxes, strict=True)
+    return BBox(min(west), min(south), max(east), max(north))
+
+
+def _named(catalog: CatalogStore, names: Sequence[str]) -> tuple[str, list[pystac.Item]]:
+    collection = names[0].partition("/")[0]
+    there = {f"{collection}/{item.id}": item for item in items_of(catalog, collection)}
+    lost = [name for name in names if name not in there]
+    if lost:
+        raise InputError("items", f"{lost[0]} is not in the catalogue", "published maps")
+    return collection, [there[name] for name in names]
+
+
+def _one_region(found: Sequence[pystac.Item], wanted: str | None) -> str:
+    regions = sorted({str(item.properties.get("vadose:region", "")) for item in found})
+    if wanted is None and len(regions) == 1:
+        return regions[0]
+    if wanted not in regions:
+        wrong = "there are maps of several" if wanted is None else f"no map of {wanted!r}"
+        raise InputError("region", wrong, ", ".join(regions))
+    return str(wanted)
+
+
+def _check_one_series(field: str, found: Sequence[pystac.Item]) -> None:
+    series = {str(item.properties.get("vadose:series", "")) for item in found}
+    if len(series) > 1:
+        raise InputError(
+            field, f"the maps are of {len(series)} series", "maps made by one model and settings"
+        )
+
+
+def _month(item: pystac.Item) -> Month:
+    return Month.of(str_to_datetime(str(item.properties["start_datetime"])))
+
+
+def _path(item: pystac.Item, name: str) -> Path:
+    asset = item.assets.get(name)
+    href = None if asset is None else asset.get_absolute_href()
+    if href is None:
+        raise InputError("items", f"{item.id} has no asset {name}", "maps as vadose publishes them")
+    return Path(href)
+
+
+def _store(series: MapSeries, settings: Settings) -> FeatureStore | None:
+    """Return the features of the maps' cells; None without an archive or the region's file."""
+    if not settings.archive_folder.is_dir():
+        return None
+    try:
+        region = load_region(series.region, [settings.region_folder])
+    except InputError:
+        return None
+    return FeatureStore(Archive(settings.archive_folder), region, settings.feature_folder)
+
+
+def _sif_items(catalog: CatalogStore, region: str) -> dict[Month, pystac.Item]:
+    """Return the official maps of fluorescence of the same region, by month."""
+    return {
+        _month(item): item
+        for item in items_of(catalog, product("sif").collection)
+        if item.properties.get("vadose:region") == region
+    }
