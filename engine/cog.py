@@ -16,6 +16,7 @@ import rasterio
 import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from rasterio.enums import ColorInterp
 
 from engine.errors import GranuleError, GridMismatchError
 from engine.files import atomic_path
@@ -55,6 +56,16 @@ _AMOUNTS = {
     "overview_resampling": "AVERAGE",
     "statistics": "YES",
 }
+
+# Colours compress without loss, too; an average of colours is a colour.
+_COLOURS = {
+    "dtype": "uint8",
+    "count": 4,
+    "predictor": "STANDARD",
+    "overview_resampling": "AVERAGE",
+}
+
+_CHANNELS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
 
 # The mean of two sets of bits is no set of bits.
 _BITS = {
@@ -170,10 +181,7 @@ def write_cog(
     if grid is None or array.shape != tuple(grid.shape):
         raise GridMismatchError(name, None if grid is None else tuple(grid.shape), array.shape)
     filled = array if bits else np.where(np.isfinite(array), array, np.float32(NODATA))
-    height, width = array.shape
-    where = {"width": width, "height": height, "transform": grid.affine, "crs": str(grid.crs)}
-    tiles = {"blocksize": SMALL_BLOCK_SIZE if max(array.shape) < SMALL else BLOCK_SIZE}
-    profile = _PROFILE | (_BITS if bits else _AMOUNTS) | where | tiles
+    profile = _PROFILE | (_BITS if bits else _AMOUNTS) | _placed(grid)
     with atomic_path(path) as temporary, rasterio.open(temporary, "w", **profile) as cog:
         cog.write(filled, 1)
         cog.set_band_description(1, name)
@@ -181,6 +189,49 @@ def write_cog(
         cog.update_tags(**dict(tags or {}))
         cog.update_tags(1, long_name=long_name)
     return path
+
+
+def write_coloured_cog(
+    path: Path,
+    rgba: NDArray[np.uint8],
+    *,
+    geobox: GeoBox,
+    tags: Mapping[str, str] | None = None,
+) -> Path:
+    """Write a picture of a map as a cloud-optimised GeoTIFF of four bands, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Where to write it; an existing file is replaced.
+    rgba
+        ``(y, x, 4)`` red, green, blue and opacity.
+    geobox
+        The grid.
+    tags
+        Provenance, written as the dataset's metadata.
+
+    Raises
+    ------
+    GridMismatchError
+        Where colours and grid differ in shape.
+    """
+    if rgba.shape != (*geobox.shape, 4):
+        raise GridMismatchError("colours", (*geobox.shape, 4), rgba.shape)
+    profile = _PROFILE | _COLOURS | _placed(geobox)
+    with atomic_path(path) as temporary, rasterio.open(temporary, "w", **profile) as cog:
+        cog.write(np.moveaxis(rgba, -1, 0))
+        cog.colorinterp = _CHANNELS
+        cog.update_tags(**dict(tags or {}))
+    return path
+
+
+def _placed(grid: GeoBox) -> dict[str, object]:
+    """Return where a raster lies, and the tiles that suit its size."""
+    height, width = grid.shape
+    tile = SMALL_BLOCK_SIZE if max(height, width) < SMALL else BLOCK_SIZE
+    where = {"width": width, "height": height, "transform": grid.affine, "crs": str(grid.crs)}
+    return {**where, "blocksize": tile}
 
 
 def read_cog(path: Path) -> xr.DataArray:

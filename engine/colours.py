@@ -66,6 +66,11 @@ class Palette(BaseModel):
         """Return ``(256, 3)`` sRGB colours, 0 to 1, at even perceptual steps."""
         return _even_steps(self.stops)
 
+    def hexes(self) -> tuple[str, ...]:
+        """Return the 256 colours as ``#rrggbb``."""
+        levels = np.rint(255 * self.table()).astype(np.uint8)
+        return tuple(f"#{bytes(level).hex()}" for level in levels)
+
     def rgba(self, values: ArrayLike) -> NDArray[np.uint8]:
         """Colour values ``(...)`` as ``(..., 4)`` bytes; missing ones are transparent."""
         array = np.asarray(values, dtype=np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -37,6 +37,8 @@ _DOTS_PER_INCH = 150
 _MAP_SIDE = 7.0
 _MARGIN = {"left": 0.85, "right": 1.55, "bottom": 0.75, "top": 0.95}
 _LEAST_MAP = 3.2
+_LEGEND = (4.0, 0.9)
+"""Width and height of a legend that stands alone, inches."""
 _NO_DATA = "#e4e4e4"
 _INK, _SOFT, _WARNING = "#222222", "#666666", "#b3261e"
 
@@ -118,6 +120,32 @@ def overview(
         figure.savefig(temporary, format="png", metadata={"Software": None})
     width, height = canvas.get_width_height()
     return height, width
+
+
+def legend(path: Path, palette: Palette) -> tuple[int, int]:
+    """Write a PNG of a palette alone: its colours, the values they stand for, and their unit.
+
+    Parameters
+    ----------
+    path
+        Where to write it, whole or not at all.
+    palette
+        Colours and range.
+
+    Returns
+    -------
+    tuple of int
+        Height and width in pixels.
+    """
+    width, height = _LEGEND
+    figure = Figure(figsize=_LEGEND, dpi=_DOTS_PER_INCH, facecolor="white")
+    bar = figure.add_axes((0.35 / width, 0.62 / height, 1 - 0.7 / width, 0.2 / height))
+    _draw_bar(figure, bar, palette, orientation="horizontal")
+    canvas = FigureCanvasAgg(figure)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})
+    columns, rows = canvas.get_width_height()
+    return rows, columns
 
 
 def _check_units(layer: xr.DataArray, palette: Palette) -> None:
@@ -207,11 +235,19 @@ def _degrees(value: float, positive: str, negative: str) -> str:
     return f"{abs(round(value, 4)):g}°{side}"
 
 
-def _draw_bar(figure: Figure, axes: Axes, palette: Palette) -> None:
+def _draw_bar(
+    figure: Figure,
+    axes: Axes,
+    palette: Palette,
+    orientation: Literal["vertical", "horizontal"] = "vertical",
+) -> None:
     low, high = palette.range
     colours = ScalarMappable(Normalize(low, high), ListedColormap(palette.table()))
     bar: Colorbar = figure.colorbar(
-        colours, cax=axes, extend="max" if math.isclose(low, 0) else "both"
+        colours,
+        cax=axes,
+        extend="max" if math.isclose(low, 0) else "both",
+        orientation=orientation,
     )
     bar.set_label(f"{palette.label} ({palette.units_label})", size=9, color=_INK)
     bar.ax.tick_params(labelsize=8, colors=_INK, length=3)

@@ -1,37 +1,62 @@
-"""Collections, and the root that holds them."""
+"""Collections of maps, and the root that holds all collections."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pystac
-from pystac.utils import str_to_datetime
 
-from stac.assets import COG, band_fields
-from stac.documents import GEOJSON, ROOT_KEY, collection_key, link, links_of
+from engine.grids import BBox
+from stac.assets import COG
+from stac.documents import ROOT_KEY, collection_key, link
 from stac.extensions import Extension
+from stac.fields import band_fields, cube_fields, render_fields
+from stac.members import (
+    grown_extent,
+    grown_item_links,
+    grown_summaries,
+    kept_links,
+    links_by,
+    united_box,
+)
 from stac.products import Provider, catalog_texts, providers
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Mapping
 
     from stac.products import Product
     from stac.series import MonthlyMap, Series
+
+    type Document = Mapping[str, Any]
 
 EXTENSIONS = [
     Extension.PROJECTION,
     Extension.RASTER,
     Extension.SCIENTIFIC,
     Extension.PROCESSING,
+    Extension.CLASSIFICATION,
+    Extension.RENDER,
+    Extension.DATACUBE,
+    Extension.THEMES,
+    Extension.FILE,
+    Extension.VERSION,
 ]
 
 PROMOTED = "vadose:promoted"
 """Field of an official collection: series by region."""
 
-_SUMMARISED = ("vadose:region", "vadose:series", "vadose:synthetic", "processing:level", "gsd")
+_SUMMARISED = (
+    "vadose:region",
+    "vadose:series",
+    "vadose:synthetic",
+    "vadose:analysis",
+    "processing:level",
+    "gsd",
+)
+_OWN_LINKS = ("root", "parent", "license", "cite-as", "item")
 
 
-def choose_collection(official: pystac.Collection | None, series: Series) -> str:
+def choose_collection(official: Document | None, series: Series) -> str:
     """Return the id of the collection that a series is published in.
 
     The first series that maps a whole region is promoted, if nothing is official yet; every other
@@ -46,7 +71,7 @@ def choose_collection(official: pystac.Collection | None, series: Series) -> str
     """
     if official is None:
         return series.official_collection if series.window is None else series.own_collection
-    promoted = official.extra_fields.get(PROMOTED, {}).get(series.region)
+    promoted = official.get(PROMOTED, {}).get(series.region)
     return series.official_collection if promoted == series.digest else series.own_collection
 
 
@@ -60,11 +85,8 @@ def collection_title(collection_id: str, made: MonthlyMap) -> str:
 
 
 def create_collection(
-    collection_id: str,
-    made: MonthlyMap,
-    item: pystac.Item,
-    earlier: pystac.Collection | None = None,
-) -> pystac.Collection:
+    collection_id: str, made: MonthlyMap, item: Document, earlier: Document | None = None
+) -> dict[str, Any]:
     """Describe a collection that holds an item beside those that it held before.
 
     Parameters
@@ -76,29 +98,38 @@ def create_collection(
     item
         The new or replaced month.
     earlier
-        The collection as it was published, if it was: its extent, summaries, providers and item
-        links stay.
+        The collection as it was published, if it was: its extent, summaries, providers, item
+        links, assets, and links of others stay.
     """
-    collection = pystac.Collection(
-        id=collection_id,
-        title=collection_title(collection_id, made),
-        description=_description(collection_id, made),
-        extent=_extent(item, earlier),
-        license=made.product.license,
-        keywords=[*made.product.keywords, *(["synthetic"] if made.series.synthetic else [])],
-        providers=_providers(made, earlier),
-        summaries=_summaries(item, earlier),
-        stac_extensions=list(map(str, EXTENSIONS)),
-        extra_fields=_extra_fields(collection_id, made, earlier),
-    )
-    collection.clear_links()
-    collection.add_links(_links(made.product, item, earlier))
-    return collection
+    extent = grown_extent(item, earlier)
+    product = made.product
+    return {
+        "type": "Collection",
+        "id": collection_id,
+        "stac_version": pystac.get_stac_version(),
+        "stac_extensions": list(map(str, EXTENSIONS)),
+        "title": collection_title(collection_id, made),
+        "description": _description(collection_id, made),
+        "keywords": [*product.keywords, *(["synthetic"] if made.series.synthetic else [])],
+        "license": product.license,
+        "version": made.provenance.software["vadose"],
+        "providers": _providers(made, earlier),
+        "extent": extent,
+        "summaries": _summaries(item, earlier),
+        **_citation(product),
+        "themes": [theme.model_dump(exclude_none=True) for theme in product.themes],
+        **_cube(made, extent, earlier),
+        **render_fields(product, list(product.layers), colours=True),
+        "item_assets": _item_assets(product),
+        "vadose:product": product.id,
+        "vadose:synthetic": made.series.synthetic,
+        **_promoted(collection_id, made, earlier),
+        "links": _links(product, item, earlier),
+        "assets": {} if earlier is None else earlier.get("assets", {}),
+    }
 
 
-def create_root(
-    collection: pystac.Collection, earlier: pystac.Catalog | None, url: str | None
-) -> pystac.Catalog:
+def create_root(collection: Document, earlier: Document | None, url: str | None) -> dict[str, Any]:
     """Describe the root that links a collection beside those that it linked before.
 
     Parameters
@@ -110,17 +141,32 @@ def create_root(
     url
         Absolute address of the catalogue's folder; None leaves the root without ``self``.
     """
+    children = {} if earlier is None else {e["href"]: e for e in links_by(earlier, "child")}
+    href = f"./{collection_key(collection['id'])}"
+    children[href] = link("child", href, str(collection["title"])).to_dict(transform_href=False)
+    return root_of([children[key] for key in sorted(children)], url)
+
+
+def root_of(children: list[dict[str, Any]], url: str | None) -> dict[str, Any]:
+    """Describe a root that links collections."""
     texts = catalog_texts()
-    root = pystac.Catalog(id=texts.id, title=texts.title, description=texts.description)
-    root.clear_links()
+    own = [link("root", f"./{ROOT_KEY}", texts.title)]
     if url is not None:
-        root.add_link(link("self", f"{url}/{ROOT_KEY}", texts.title))
-    root.add_link(link("root", f"./{ROOT_KEY}", texts.title))
-    children = links_of(earlier, "child") if earlier is not None else {}
-    href = f"./{collection_key(collection.id)}"
-    children[href] = link("child", href, collection.title or collection.id)
-    root.add_links([children[key] for key in sorted(children)])
-    return root
+        own.insert(0, link("self", f"{url}/{ROOT_KEY}", texts.title))
+    return {
+        "type": "Catalog",
+        "id": texts.id,
+        "stac_version": pystac.get_stac_version(),
+        "title": texts.title,
+        "description": texts.description,
+        "links": [*(entry.to_dict(transform_href=False) for entry in own), *children],
+    }
+
+
+def provider_of(entry: Provider, fields: Document | None = None) -> dict[str, Any]:
+    """Return an organisation in the words of STAC."""
+    described = entry.model_dump(include={"name", "description", "roles", "url"}, mode="json")
+    return {**described, **(fields or {})}
 
 
 def _description(collection_id: str, made: MonthlyMap) -> str:
@@ -135,19 +181,27 @@ def _description(collection_id: str, made: MonthlyMap) -> str:
     return " ".join(parts)
 
 
-def _extra_fields(
-    collection_id: str, made: MonthlyMap, earlier: pystac.Collection | None
-) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "sci:publications": [entry.model_dump() for entry in made.product.publications],
-        "item_assets": _item_assets(made.product),
-        "vadose:product": made.product.id,
-        "vadose:synthetic": made.series.synthetic,
-    }
-    if collection_id == made.series.official_collection:
-        before = earlier.extra_fields.get(PROMOTED, {}) if earlier is not None else {}
-        fields[PROMOTED] = {**before, made.series.region: made.series.digest}
-    return fields
+def _citation(product: Product) -> dict[str, Any]:
+    doi = {} if product.doi is None else {"sci:doi": product.doi}
+    publications = [entry.model_dump() for entry in product.publications]
+    return {**doi, "sci:citation": product.citation, "sci:publications": publications}
+
+
+def _cube(made: MonthlyMap, extent: Document, earlier: Document | None) -> dict[str, Any]:
+    metres = list(made.geobox.boundingbox.bbox)
+    if earlier is not None and (before := earlier.get("cube:dimensions")):
+        (west, east), (south, north) = before["x"]["extent"], before["y"]["extent"]
+        metres = united_box(metres, [west, south, east, north])
+    return cube_fields(made.product, BBox(*metres), extent["temporal"]["interval"][0])
+
+
+def _promoted(
+    collection_id: str, made: MonthlyMap, earlier: Document | None
+) -> dict[str, dict[str, str]]:
+    if collection_id != made.series.official_collection:
+        return {}
+    before = {} if earlier is None else earlier.get(PROMOTED, {})
+    return {PROMOTED: {**before, made.series.region: made.series.digest}}
 
 
 def _item_assets(described: Product) -> dict[str, Any]:
@@ -164,75 +218,43 @@ def _item_assets(described: Product) -> dict[str, Any]:
     }
 
 
-def _extent(item: pystac.Item, earlier: pystac.Collection | None) -> pystac.Extent:
-    boxes = [list(item.bbox or [])]
-    starts = [_moment(item, "start_datetime")]
-    ends = [_moment(item, "end_datetime")]
-    if earlier is not None:
-        boxes += earlier.extent.spatial.bboxes[:1]
-        starts += [start for start, _ in earlier.extent.temporal.intervals if start]
-        ends += [end for _, end in earlier.extent.temporal.intervals if end]
-    west, south, east, north = zip(*boxes, strict=True)
-    return pystac.Extent(
-        pystac.SpatialExtent([[min(west), min(south), max(east), max(north)]]),
-        pystac.TemporalExtent([[min(starts), max(ends)]]),
-    )
+def _summaries(item: Document, earlier: Document | None) -> dict[str, Any]:
+    return {**grown_summaries(item, earlier, _SUMMARISED), "proj:code": ["EPSG:6933"]}
 
 
-def _moment(item: pystac.Item, name: str) -> datetime:
-    return str_to_datetime(item.properties[name])
-
-
-def _summaries(item: pystac.Item, earlier: pystac.Collection | None) -> pystac.Summaries:
-    before = earlier.summaries.lists if earlier is not None else {}
-    values = {name: [item.properties[name]] for name in _SUMMARISED} | {"proj:code": ["EPSG:6933"]}
-    return pystac.Summaries(
-        {name: _union(before.get(name, []), new) for name, new in values.items()}
-    )
-
-
-def _union(before: list[Any], new: list[Any]) -> list[Any]:
-    return sorted({*before, *new})
-
-
-def _providers(made: MonthlyMap, earlier: pystac.Collection | None) -> list[pystac.Provider]:
+def _providers(made: MonthlyMap, earlier: Document | None) -> list[dict[str, Any]]:
     """Name the processor and, for real maps, who made the products that went in, in one order."""
     known = providers()
     software = {"processing:software": dict(made.provenance.software)}
     names = () if made.series.synthetic else made.provenance.counts()
-    sources = [_provider(known.sources[name]) for name in names if name in known.sources]
-    processor = _provider(known.processor, software)
-    found = {entry.name: entry for entry in sources}
-    for entry in (earlier.providers or []) if earlier is not None else []:
-        found.setdefault(entry.name, entry)
-    found.pop(processor.name, None)
+    sources = [provider_of(known.sources[name]) for name in names if name in known.sources]
+    processor = provider_of(known.processor, software)
+    found = {entry["name"]: entry for entry in sources}
+    for entry in [] if earlier is None else earlier.get("providers", []):
+        found.setdefault(entry["name"], entry)
+    found.pop(processor["name"], None)
     return [processor, *(found[name] for name in sorted(found))]
 
 
-def _provider(entry: Provider, fields: dict[str, Any] | None = None) -> pystac.Provider:
-    return pystac.Provider(
-        name=entry.name,
-        description=entry.description,
-        roles=[pystac.ProviderRole(role) for role in entry.roles],
-        url=entry.url,
-        extra_fields=fields,
-    )
-
-
-def _links(
-    described: Product, item: pystac.Item, earlier: pystac.Collection | None
-) -> list[pystac.Link]:
+def _links(described: Product, item: Document, earlier: Document | None) -> list[dict[str, Any]]:
     title = catalog_texts().title
-    cited = [
-        link("cite-as", f"https://doi.org/{entry.doi}", entry.citation, "text/html")
-        for entry in described.publications
-    ]
-    items = links_of(earlier, "item") if earlier is not None else {}
-    href = f"./{item.id}/{item.id}.json"
-    items[href] = link("item", href, str(item.properties["title"]), GEOJSON)
-    return [
+    own = [
         link("root", f"../{ROOT_KEY}", title),
         link("parent", f"../{ROOT_KEY}", title),
-        *cited,
-        *(items[key] for key in sorted(items)),
+        *licence_links(described.license),
+        *(
+            link("cite-as", f"https://doi.org/{entry.doi}", entry.citation, "text/html")
+            for entry in described.publications
+        ),
     ]
+    return [
+        *(entry.to_dict(transform_href=False) for entry in own),
+        *kept_links(earlier, _OWN_LINKS),
+        *grown_item_links(item, earlier),
+    ]
+
+
+def licence_links(licence: str) -> list[pystac.Link]:
+    """Return a link to the text of a licence that is known by its SPDX name."""
+    address = catalog_texts().licences.get(licence)
+    return [] if address is None else [link("license", address, licence, "text/html")]

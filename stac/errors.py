@@ -4,7 +4,11 @@
 
     VadoseError
     └── CatalogError
-        └── DamagedCatalogError (ValueError)   a document of the catalogue cannot be read
+        ├── DamagedCatalogError (ValueError)      a document of the catalogue cannot be read
+        ├── UnwritableCatalogError (OSError)      what is to be published cannot be written
+        ├── ContendedCatalogError (TimeoutError)  others change the same thing again and again
+        ├── SupersededError                       a document is no longer what was read
+        └── NameTakenError                        another file has the name already
 """
 
 from __future__ import annotations
@@ -30,3 +34,65 @@ class DamagedCatalogError(CatalogError, ValueError):
     def __init__(self, key: str, wrong: str) -> None:
         self.key, self.wrong = key, wrong
         super().__init__(f"catalogue document {key}: {wrong}")
+
+
+class UnwritableCatalogError(CatalogError, OSError):
+    """The catalogue cannot be read or written where it is to be.
+
+    Parameters
+    ----------
+    where
+        Folder or bucket.
+    wrong
+        What the storage says.
+    """
+
+    def __init__(self, where: str, wrong: str) -> None:
+        self.where, self.wrong = where, wrong
+        super().__init__(f"the catalogue at {where} cannot be used: {wrong}")
+
+
+class ContendedCatalogError(CatalogError, TimeoutError):
+    """Somebody else was quicker, every time.
+
+    Parameters
+    ----------
+    what
+        Document or item.
+    rounds
+        How often it was tried.
+    """
+
+    def __init__(self, what: str, rounds: int) -> None:
+        self.what, self.rounds = what, rounds
+        super().__init__(f"{what} was changed by others {rounds} times in between; try again later")
+
+
+class SupersededError(CatalogError):
+    """A document has been changed since it was read; read it again.
+
+    Parameters
+    ----------
+    key
+        The document's place below the catalogue's root.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"catalogue document {key}: changed since it was read")
+
+
+class NameTakenError(CatalogError):
+    """A file of other bytes has the name that a file was to get.
+
+    Parameters
+    ----------
+    key
+        The file's place below the catalogue's root.
+    version
+        The version that the name holds.
+    """
+
+    def __init__(self, key: str, version: int) -> None:
+        self.key, self.version = key, version
+        super().__init__(f"catalogue file {key}: there already, with other bytes")

@@ -24,15 +24,29 @@ class Extension(StrEnum):
     SCIENTIFIC = f"{_BASE}scientific/v1.0.0/schema.json"
     VERSION = f"{_BASE}version/v1.2.0/schema.json"
     TIMESTAMPS = f"{_BASE}timestamps/v1.1.0/schema.json"
+    CLASSIFICATION = f"{_BASE}classification/v1.1.0/schema.json"
+    RENDER = f"{_BASE}render/v2.0.0/schema.json"
+    DATACUBE = f"{_BASE}datacube/v2.3.0/schema.json"
+    THEMES = f"{_BASE}themes/v1.0.0/schema.json"
+    MLM = f"{_BASE}mlm/v1.5.2/schema.json"
+
+
+_REFERENCED = (f"{_BASE}raster/v1.1.0/schema.json", f"{_BASE}processing/v1.1.0/schema.json")
+"""Schemas that those above take definitions from."""
+
+_PROJJSON = "https://proj.org/schemas/v0.7/projjson.schema.json"
+"""Schema of a way to write reference systems that vadose does not use."""
+_NOTHING = {"$schema": "http://json-schema.org/draft-07/schema#", "$id": _PROJJSON, "not": {}}
 
 
 @cache
 def schemas() -> Mapping[str, dict[str, Any]]:
-    """Return every packaged schema by its address."""
-    return {str(extension): _schema(extension) for extension in Extension}
+    """Return every packaged schema by its address, with those that they refer to."""
+    found = {address: _schema(address) for address in (*map(str, Extension), *_REFERENCED)}
+    return {**found, _PROJJSON: _NOTHING}
 
 
-def _schema(extension: Extension) -> dict[str, Any]:
-    parts = extension.removeprefix(_BASE).split("/")
+def _schema(address: str) -> dict[str, Any]:
+    parts = address.removeprefix(_BASE).split("/")
     text = files("stac").joinpath("schemas", *parts).read_text(encoding="utf-8")
     return dict(json.loads(text))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import quote
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from engine.errors import InputError
 
@@ -36,6 +37,8 @@ class Layer(_Data):
     """Type of the numbers; bits are ``uint16``."""
     roles: tuple[str, ...] = ("data",)
     """STAC asset roles; never ``overview``, which makes clients drop a data asset."""
+    flags: tuple[str, ...] = ()
+    """Of a layer of bits, the flags that may be set, by their names in ``engine/quality.toml``."""
 
 
 class Publication(_Data):
@@ -45,6 +48,22 @@ class Publication(_Data):
     citation: str
 
 
+class Concept(_Data):
+    """A word of a controlled vocabulary."""
+
+    id: str
+    title: str
+    url: str | None = None
+
+
+class Theme(_Data):
+    """What a product is about, in the words of one vocabulary."""
+
+    scheme: str
+    """Address of the vocabulary."""
+    concepts: tuple[Concept, ...]
+
+
 class Provider(_Data):
     """An organisation that makes, processes or hosts."""
 
@@ -52,6 +71,16 @@ class Provider(_Data):
     description: str
     roles: tuple[ProviderRole, ...]
     url: str
+    granules: str | None = None
+    """Name of the archive that finds a granule by its name, where there is one."""
+
+
+class FlagValue(_Data):
+    """What one value of a flag means."""
+
+    value: int
+    name: str
+    description: str
 
 
 class Product(_Data):
@@ -73,6 +102,11 @@ class Product(_Data):
     """SPDX expression."""
     keywords: tuple[str, ...]
     publications: tuple[Publication, ...]
+    citation: str
+    """How the maps are to be cited."""
+    doi: str | None = None
+    """DOI of the maps themselves, once they have one."""
+    themes: tuple[Theme, ...]
     main: str
     """The layer that pictures show and that every month must have."""
     layers: Annotated[dict[str, Layer], Field(min_length=1)]
@@ -90,9 +124,22 @@ class Product(_Data):
 class Providers(_Data):
     """Who makes the maps, and who made what they are made of."""
 
+    archives: dict[str, str]
+    """Addresses with ``{product}`` and ``{name}``, by archive."""
     processor: Provider
     sources: dict[str, Provider]
     """By source product, such as ``MCD43A4``."""
+
+    def granule_address(self, product: str, name: str) -> str | None:
+        """Return where a granule of a source product is found, where anybody knows.
+
+        >>> providers().granule_address("MOD11A2", "a.hdf")  # doctest: +ELLIPSIS
+        'https://cmr...short_name=MOD11A2&readable_granule_name=a.hdf'
+        """
+        source = self.sources.get(product)
+        if source is None or source.granules is None:
+            return None
+        return self.archives[source.granules].format(product=quote(product), name=quote(name))
 
 
 class CatalogTexts(_Data):
@@ -101,6 +148,8 @@ class CatalogTexts(_Data):
     id: str
     title: str
     description: str
+    licences: dict[str, str]
+    """Addresses of licences' texts, by SPDX name."""
 
 
 @cache
@@ -129,14 +178,26 @@ def product(name: str) -> Product:
 @cache
 def providers() -> Providers:
     """Return the processor and the sources."""
-    return Providers.model_validate(_read("providers.yaml"))
+    return Providers.model_validate(read_data("providers.yaml"))
+
+
+@cache
+def flag_values() -> Mapping[str, tuple[FlagValue, ...]]:
+    """Return what the values of each quality flag are called.
+
+    >>> [value.name for value in flag_values()["frozen"]]
+    ['thawed', 'frozen']
+    """
+    table = TypeAdapter(dict[str, tuple[FlagValue, ...]])
+    return table.validate_python(read_data("quality.yaml"))
 
 
 @cache
 def catalog_texts() -> CatalogTexts:
     """Return the root's id, title and description."""
-    return CatalogTexts.model_validate(_read("catalog.yaml"))
+    return CatalogTexts.model_validate(read_data("catalog.yaml"))
 
 
-def _read(name: str) -> object:
+def read_data(name: str) -> object:
+    """Return a table of ``stac/data``."""
     return yaml.safe_load(files("stac").joinpath("data", name).read_text(encoding="utf-8"))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from engine.errors import InputError
-from stac.products import product
+from stac.assets import MULTIHASH_SHA256
+from stac.products import product, providers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,6 +104,24 @@ class Source:
     sha256: str | None = None
     """Hexadecimal digest, where it was taken."""
 
+    @property
+    def checksum(self) -> str | None:
+        """The digest as a multihash."""
+        return None if self.sha256 is None else f"{MULTIHASH_SHA256}{self.sha256}"
+
+    def address(self, *, synthetic: bool) -> str:
+        """Return where the file can be had, or else a URI that names it.
+
+        A file that was digested and is in no public archive is named by its digest (RFC 6920).
+        """
+        found = None if synthetic else providers().granule_address(self.product, self.name)
+        if found is not None:
+            return found
+        if self.sha256 is None:
+            return f"urn:vadose:granule:{quote(self.product)}:{quote(self.name)}"
+        digest = urlsafe_b64encode(bytes.fromhex(self.sha256)).decode().rstrip("=")
+        return f"ni:///sha-256;{digest}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSummary:
@@ -167,6 +188,9 @@ class MonthlyMap:
     """Its grid: cells of EASE-Grid 2.0 M01."""
     provenance: Provenance
     """How it was made."""
+    analysis: Mapping[str, Setting] = field(default_factory=dict)
+    """What the analysis has become, as the dataset's attributes tell: ``analysis``, its weights
+    and, where it is not what was asked for, ``analysis_fell_back``."""
 
     @property
     def product(self) -> Product:

@@ -1,10 +1,14 @@
-"""Where a catalogue lies: a few verbs, and a local folder that has them."""
+"""Where a catalogue lies: a few verbs, and a local folder that has them.
+
+``s3_store.py`` has them for a bucket, and opens either by its address.
+"""
 
 from __future__ import annotations
 
 import shutil
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
@@ -21,6 +25,28 @@ _YOUNG = 60
 """Seconds in which a publisher has certainly taken the lock of the staging folder it made."""
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What lay at a key when it was looked at."""
+
+    content: bytes | None
+    """Its bytes, or None where there was nothing."""
+    tag: str | None = None
+    """What tells it from any later content, where the storage has such a thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file as a list shows it."""
+
+    key: str
+    """Its place below the root."""
+    size: int
+    """Bytes."""
+    stamp: str
+    """Changes when the file does."""
+
+
 class CatalogStore(Protocol):
     """Files of a catalogue by key; every one appears whole or not at all."""
 
@@ -31,23 +57,38 @@ class CatalogStore(Protocol):
     def read(self, key: str) -> bytes | None:
         """Return a file's bytes, or None where there is no such file."""
 
+    def look(self, key: str) -> Found:
+        """Return what lies at a key, to be replaced if it is still that."""
+
     def size(self, key: str) -> int | None:
         """Return a file's size in bytes, or None where there is no such file."""
+
+    def entries(self, folder: str) -> Iterator[Entry]:
+        """Give every file below a folder, at any depth, that belongs to the catalogue."""
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Return the names of the files of a folder; none where there is no such folder."""
 
+    def left_over(self, folder: str) -> tuple[str, ...]:
+        """Return the names of the files of a folder that no publisher can be placing now."""
+
     def write(self, key: str, content: bytes) -> None:
         """Put a small document; readers see the old one or the new one."""
 
-    def place(self, staged: Path, key: str) -> None:
-        """Put a staged file, which is gone afterwards."""
+    def replace(self, key: str, content: bytes, found: Found) -> None:
+        """Put a document where there is still what was found; else SupersededError."""
+
+    def place(self, staged: Path, key: str) -> bool:
+        """Put a staged file; False where a file of other bytes has the name and must keep it."""
 
     def remove(self, key: str) -> None:
         """Remove a file that nothing links."""
 
     def href(self, key: str) -> str:
         """Return the absolute path or address of a file for programs on this machine."""
+
+    def local(self, key: str) -> AbstractContextManager[Path]:
+        """Give a path on this machine to read a file from, for as long as it is needed."""
 
     def staging(self) -> AbstractContextManager[Path]:
         """Give a private folder for files to be placed; it is removed afterwards."""
@@ -88,6 +129,10 @@ class LocalCatalog:
         except FileNotFoundError:
             return None
 
+    def look(self, key: str) -> Found:
+        """Return what lies at a key; the lock is enough to tell that it is still that."""
+        return Found(self.read(key))
+
     def size(self, key: str) -> int | None:
         """Return a file's size in bytes, or None where there is no such file."""
         try:
@@ -95,9 +140,24 @@ class LocalCatalog:
         except FileNotFoundError:
             return None
 
+    def entries(self, folder: str) -> Iterator[Entry]:
+        """Give every file below a folder that belongs to the catalogue."""
+        for parent, folders, names in self._path(folder).walk():
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(name for name in names if not name.startswith(".")):
+                path = parent / name
+                status = path.stat()
+                stamp = f"{status.st_size}-{status.st_mtime_ns}"
+                key = path.relative_to(self.root).as_posix()
+                yield Entry(key, status.st_size, stamp)
+
     def names(self, folder: str) -> tuple[str, ...]:
         """Return the names of the files of a folder; none where there is no such folder."""
         return tuple(sorted(path.name for path in self._path(folder).glob("*") if path.is_file()))
+
+    def left_over(self, folder: str) -> tuple[str, ...]:
+        """Return all names: who holds the lock is alone."""
+        return self.names(folder)
 
     def write(self, key: str, content: bytes) -> None:
         """Write a document in a staging folder, then give it its place."""
@@ -106,9 +166,15 @@ class LocalCatalog:
             staged.write_bytes(content)
             self._move(staged, key)
 
-    def place(self, staged: Path, key: str) -> None:
-        """Move a staged file to its name."""
+    def replace(self, key: str, content: bytes, found: Found) -> None:
+        """Write a document; who holds the lock is alone."""
+        del found
+        self.write(key, content)
+
+    def place(self, staged: Path, key: str) -> bool:
+        """Move a staged file to its name; what lay there was left by a publisher that died."""
         self._move(staged, key)
+        return True
 
     def remove(self, key: str) -> None:
         """Remove a file, if it is there."""
@@ -117,6 +183,11 @@ class LocalCatalog:
     def href(self, key: str) -> str:
         """Return the absolute path of a file."""
         return str(self._path(key).absolute())
+
+    @contextmanager
+    def local(self, key: str) -> Iterator[Path]:
+        """Give the file itself."""
+        yield self._path(key)
 
     @contextmanager
     def staging(self) -> Iterator[Path]:

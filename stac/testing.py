@@ -77,7 +77,8 @@ def toy_dataset(name: str = "soil-moisture", *, shift: float = 0.0) -> xr.Datase
         {
             key: _toy_values(layer, shift + 0.01 * k).rename(key).assign_attrs(units=layer.units)
             for k, (key, layer) in enumerate(layers.items())
-        }
+        },
+        attrs={"analysis": "shrunken", "analysis_fell_back": "toys have no climate"},
     )
 
 
@@ -116,10 +117,10 @@ class DyingCatalog(LocalCatalog):
         self._count()
         super().write(key, content)
 
-    def place(self, staged: Path, key: str) -> None:
+    def place(self, staged: Path, key: str) -> bool:
         """Place, or die."""
         self._count()
-        super().place(staged, key)
+        return super().place(staged, key)
 
     def _count(self) -> None:
         if self._left == 0:

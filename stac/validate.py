@@ -5,34 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cache
 from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import rasterio
-from pystac.errors import STACValidationError
-from pystac.stac_object import STACObjectType
-from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from rio_cogeo.cogeo import cog_validate
 
-from stac.assets import COG
+from stac.assets import COG, MULTIHASH_SHA256
+from stac.conformity import schema_faults
 from stac.documents import ROOT_KEY, collection_key, item_key
-from stac.extensions import schemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_TYPES = {
-    "Catalog": STACObjectType.CATALOG,
-    "Collection": STACObjectType.COLLECTION,
-    "Feature": STACObjectType.ITEM,
-}
-_VERSION = "1.1.0"
+    from rasterio.io import DatasetReader
+
 _DOWNWARD = frozenset({"child", "item", "predecessor-version"})
-_MULTIHASH_SHA256 = "1220"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,43 +75,11 @@ def validate_catalog(root: Path) -> list[Problem]:
 
 
 def _document_problems(root: Path, key: str, document: dict[str, Any]) -> Iterator[Problem]:
-    for wrong in (*_schema_faults(document), *_identity_faults(key, document)):
+    for wrong in (*schema_faults(document), *_identity_faults(key, document)):
         yield Problem(key=key, wrong=wrong)
     for name, asset in document.get("assets", {}).items():
         for wrong in _asset_faults(root, key, asset):
             yield Problem(key=key, wrong=f"asset {name}: {wrong}")
-
-
-def _schema_faults(document: dict[str, Any]) -> Iterator[str]:
-    kind = _TYPES.get(document.get("type", ""))
-    if kind is None or document.get("stac_version") != _VERSION:
-        yield f"no STAC {_VERSION} document"
-        return
-    try:
-        _validator().validate_core(document, kind, _VERSION)
-    except STACValidationError as error:
-        yield from _messages("STAC", error)
-    for extension in document.get("stac_extensions", []):
-        if extension not in schemas():
-            yield f"extension {extension} is not one that vadose writes"
-            continue
-        try:
-            _validator().validate_extension(document, kind, _VERSION, extension)
-        except STACValidationError as error:
-            yield from _messages(extension, error)
-
-
-def _messages(schema: str, error: STACValidationError) -> Iterator[str]:
-    for fault in error.source or []:
-        yield f"{schema}: {fault.json_path}: {fault.message[:300]}"
-
-
-@cache
-def _validator() -> JsonSchemaSTACValidator:
-    """Return pystac's validator; it holds every schema that it will be asked for."""
-    validator = JsonSchemaSTACValidator()
-    validator.schema_cache.update(schemas())
-    return validator
 
 
 def _identity_faults(key: str, document: Mapping[str, Any]) -> Iterator[str]:
@@ -190,7 +149,7 @@ def _asset_faults(root: Path, key: str, asset: Mapping[str, Any]) -> Iterator[st
         yield f"{path.stat().st_size} bytes, stated {asset.get('file:size')}"
     with path.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    if f"{_MULTIHASH_SHA256}{digest}" != asset.get("file:checksum"):
+    if f"{MULTIHASH_SHA256}{digest}" != asset.get("file:checksum"):
         yield "its checksum is not the stated one"
     if asset.get("type") == COG:
         yield from _cog_faults(path, asset)
@@ -205,14 +164,29 @@ def _cog_faults(path: Path, asset: Mapping[str, Any]) -> Iterator[str]:
     if not valid:
         yield f"no strictly valid COG: {'; '.join((*errors, *warnings))}"
     with rasterio.open(path) as raster:
-        band = asset["bands"][0]
-        stated = (band["name"], band["unit"], band["nodata"], band["data_type"])
-        found = (raster.descriptions[0], raster.units[0], raster.nodata, raster.dtypes[0])
+        stated, found = _bands_stated(asset), _bands_found(raster)
         grid = (str(raster.crs), list(raster.shape), list(raster.transform[:6]))
     if stated != found:
         yield f"the band is {found}, stated {stated}"
     if grid != (asset["proj:code"], asset["proj:shape"], asset["proj:transform"]):
         yield f"the grid is {grid}, which its projection fields do not say"
+
+
+def _bands_stated(asset: Mapping[str, Any]) -> object:
+    """Return what an asset says of its bands: of colours, which and how deep they are."""
+    bands = asset["bands"]
+    if "data" not in asset["roles"]:
+        return [(band["name"], band["data_type"]) for band in bands]
+    band = bands[0]
+    return (band["name"], band["unit"], band["nodata"], band["data_type"])
+
+
+def _bands_found(raster: DatasetReader) -> object:
+    if raster.count > 1:
+        return list(
+            zip((one.name for one in raster.colorinterp), map(str, raster.dtypes), strict=True)
+        )
+    return (raster.descriptions[0], raster.units[0], raster.nodata, raster.dtypes[0])
 
 
 def _mixed(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:

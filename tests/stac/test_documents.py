@@ -18,10 +18,13 @@ from pyproj import Transformer
 from stac_pydantic import Catalog, Collection, Item
 
 from engine.cog import Statistics
-from stac.assets import COG, PNG, Asset, band_fields, projection_fields
+from stac.assets import COG, PNG, Asset
 from stac.collection import choose_collection, create_collection, create_root
 from stac.documents import as_document, encode
-from stac.item import Edition, archived, content, create_item, footprint, polygon
+from stac.edition import Edition, archived, content
+from stac.fields import band_fields, footprint, polygon, projection_fields
+from stac.item import create_item
+from stac.members import links_by
 from stac.products import product
 from stac.series import MonthlyMap
 from stac.testing import AREA, MAY, NOW, toy_provenance, toy_series
@@ -75,15 +78,20 @@ def toy_item(made: MonthlyMap | None = None, version: int = 1) -> pystac.Item:
     return create_item(
         made or toy_map(job_href="https://example.org/jobs/17"),
         assets=toy_assets(),
-        edition=Edition(version=version, created=NOW, updated=NOW),
+        edition=Edition(
+            version=version,
+            created=NOW,
+            updated=NOW,
+            predecessor=version - 1 if version > 1 else None,
+        ),
         collection_id="soil-moisture-1km-monthly",
         collection_title="Surface soil moisture, 1 km, monthly (synthetic)",
     )
 
 
-def toy_collection(made: MonthlyMap | None = None) -> pystac.Collection:
+def toy_collection(made: MonthlyMap | None = None) -> dict[str, Any]:
     made = made or toy_map()
-    return create_collection("soil-moisture-1km-monthly", made, toy_item(made))
+    return create_collection("soil-moisture-1km-monthly", made, as_document(toy_item(made)))
 
 
 def check_expected(name: str, document: dict[str, Any]) -> None:
@@ -100,20 +108,20 @@ def test_the_item_is_the_expected_one() -> None:
 
 def test_the_collection_is_the_expected_one() -> None:
     """Every field of a collection."""
-    check_expected("collection.json", as_document(toy_collection()))
+    check_expected("collection.json", toy_collection())
 
 
 def test_the_root_is_the_expected_one() -> None:
     """Every field of a root that knows its address."""
     root = create_root(toy_collection(), None, "https://example.org/catalog")
-    check_expected("catalog.json", as_document(root))
+    check_expected("catalog.json", root)
 
 
 def test_stac_pydantic_agrees() -> None:
     """A second reader of the core specification has nothing to object."""
     Item.model_validate(as_document(toy_item()))
-    Collection.model_validate(as_document(toy_collection()))
-    Catalog.model_validate(as_document(create_root(toy_collection(), None, None)))
+    Collection.model_validate(toy_collection())
+    Catalog.model_validate(create_root(toy_collection(), None, None))
 
 
 def test_the_footprint_is_the_grids_outline_in_degrees() -> None:
@@ -155,21 +163,33 @@ def test_a_collection_grows_with_its_items() -> None:
     """Extent, summaries and links hold what was there and what came."""
     first = toy_collection()
     later = toy_map(month=MAY.shift(3))
-    both = create_collection(first.id, later, toy_item(later), first)
-    hrefs = [link.get_href(transform_href=False) for link in both.get_links("item")]
+    item = as_document(toy_item(later))
+    both = create_collection(first["id"], later, item, first)
+    hrefs = [entry["href"] for entry in links_by(both, "item")]
     assert hrefs == [f"./{item_id}/{item_id}.json" for item_id in (toy_item().id, later.item_id)]
-    document = as_document(both)
-    assert document["extent"]["temporal"]["interval"] == [
+    assert both["extent"]["temporal"]["interval"] == [
         ["2020-05-01T00:00:00Z", "2020-08-31T23:59:59Z"]
     ]
-    again = create_collection(first.id, later, toy_item(later), both)
-    assert as_document(again) == document
+    assert both["cube:dimensions"]["time"]["extent"] == both["extent"]["temporal"]["interval"][0]
+    assert create_collection(first["id"], later, item, both) == both
+
+
+def test_what_others_add_to_a_collection_stays() -> None:
+    """Assets and links of other makers outlive the next month."""
+    first = toy_collection()
+    mirror = {"items": {"href": "./items.parquet"}}
+    via = {"rel": "via", "href": "./iso.xml", "title": "ISO"}
+    added = {**first, "assets": mirror, "links": [*first["links"], via]}
+    later = toy_map(month=MAY.shift(1))
+    both = create_collection(first["id"], later, as_document(toy_item(later)), added)
+    assert both["assets"] == mirror
+    assert links_by(both, "via") == [via]
 
 
 def test_sources_are_credited_for_real_maps_only() -> None:
     """Nobody who observes is named as the producer of a simulation."""
     real, synthetic = (
-        {entry["name"] for entry in as_document(toy_collection(toy_map(region=name)))["providers"]}
+        {entry["name"] for entry in toy_collection(toy_map(region=name))["providers"]}
         for name in ("toy", "toy-synthetic")
     )
     assert any("National Snow and Ice" in name for name in real)

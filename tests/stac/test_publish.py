@@ -121,8 +121,10 @@ def test_a_published_month_is_found_and_sound(catalog: LocalCatalog) -> None:
         "upper",
         "applicability",
         "quality",
-        "thumbnail",
         "overview",
+        "thumbnail",
+        "sheet",
+        "legend",
         "provenance",
     ]
     assert validate_catalog(catalog.root) == []
@@ -397,12 +399,12 @@ def killed_before(change: int, root: Path, shift: float) -> dict[str, object]:
 def test_a_killed_first_publisher_leaves_nothing_visible(tmp_path: Path) -> None:
     """Wherever it dies before the root is written, nobody sees a thing.
 
-    Six files, the item, the collection and the root are nine changes. Another series that comes
-    later finds a fresh catalogue.
+    Twelve files, the item, the collection and the root are fifteen changes. Another series that
+    comes later finds a fresh catalogue.
     """
-    roots = [tmp_path / str(change) for change in range(9)]
-    codes = publish_in_processes(*(killed_before(k, root, 0.0) for k, root in enumerate(roots)))
-    assert codes == [-signal.SIGKILL] * 9
+    roots = [tmp_path / str(change) for change in range(0, 15, 2)]
+    tasks = [killed_before(2 * k, root, 0.0) for k, root in enumerate(roots)]
+    assert publish_in_processes(*tasks) == [-signal.SIGKILL] * 8
     for root in roots:
         catalog = LocalCatalog(root)
         assert read_catalog(catalog) is None
@@ -414,13 +416,14 @@ def test_a_killed_first_publisher_leaves_nothing_visible(tmp_path: Path) -> None
 def test_a_killed_second_publisher_leaves_the_published_version(tmp_path: Path) -> None:
     """Wherever it dies before the item is replaced, readers see the earlier map whole.
 
-    Five files differ (the provenance does not), then comes the kept version, then the item; the
-    collection and the root stay as they are.
+    Ten files differ (legend and provenance do not), then comes the kept version, then the item;
+    the collection and the root stay as they are.
     """
-    roots = [tmp_path / str(change) for change in range(7)]
+    changes = (0, 1, 5, 9, 10, 11)
+    roots = [tmp_path / str(change) for change in changes]
     first = [publish(LocalCatalog(root)) for root in roots]
-    codes = publish_in_processes(*(killed_before(k, root, 0.03) for k, root in enumerate(roots)))
-    assert codes == [-signal.SIGKILL] * 7
+    tasks = [killed_before(k, root, 0.03) for k, root in zip(changes, roots, strict=True)]
+    assert publish_in_processes(*tasks) == [-signal.SIGKILL] * len(changes)
     for root, before in zip(roots, first, strict=True):
         catalog = LocalCatalog(root)
         (item,) = items_of(catalog, OFFICIAL)
