@@ -49,7 +49,7 @@ science: install ## Score the method on worlds whose truth is known (PRESET=… 
 fuzz: install ## Fuzz the API by its own description (CASES=… per operation)
 	@CASES=$(or $(CASES),200) $(BIN)/python -m pytest --no-header -q -s tests/processes/test_fuzz.py
 
-chaos: install ## Kill every part of the service while it works (ROUNDS=… times; CHAOS=--work=echo is quick)
+chaos: install ## Kill every part of the service while it works (ROUNDS=… times; CHAOS=--quick as in CI)
 	@$(BIN)/python tests/chaos/run.py $(or $(ROUNDS),20) $(CHAOS)
 
 load: install ## Load the service and say how quickly it answers (LOAD=--database=postgresql)
