@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import psutil
@@ -51,26 +51,34 @@ def test_an_answer_does_not_wait_for_rounds(two: list[httpx.Client]) -> None:
     assert min(times) < 1
 
 
-def test_dismissal_ends_the_work_within_a_second(two: list[httpx.Client]) -> None:
+def test_dismissal_ends_the_work_within_a_second(
+    two: list[httpx.Client], within_a_second: Callable
+) -> None:
     """From the request to the end of the process, through all parts."""
-    job = echo(two[0], pause=60).json()["jobID"]
-    child = at_work(job)
-    started = time.monotonic()
-    assert two[0].delete(f"/jobs/{job}").json()["status"] == "dismissed"
-    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
-        # About 0.5 s where the machine has nothing else to do.
-        assert time.monotonic() - started < 2
-        time.sleep(0.01)
+
+    def dismiss() -> float:
+        job = echo(two[0], pause=60).json()["jobID"]
+        child = at_work(job)
+        started = time.monotonic()
+        assert two[0].delete(f"/jobs/{job}").json()["status"] == "dismissed"
+        while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() - started < 30
+            time.sleep(0.01)
+        return time.monotonic() - started
+
+    within_a_second(dismiss)
 
 
 def at_work(job: str) -> psutil.Process:
     """Wait for the child of a job's attempt, which is the only one of its fork server."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        for process in psutil.Process().children(recursive=True):
-            if process.parent() is not None and "forkserver" in " ".join(process.cmdline()):
-                for child in process.children():
-                    return child
+        # Processes of others may end while one looks at them.
+        with suppress(psutil.NoSuchProcess):
+            for process in psutil.Process().children(recursive=True):
+                if "processes.jobs.forkserver" in process.cmdline():
+                    for child in process.children():
+                        return child
         time.sleep(0.02)
     raise AssertionError(f"nobody works on {job}")
 
