@@ -106,6 +106,7 @@ def make_maps(
         fitted=fitted,
         table=table,
         splits=splits,
+        variogram=None,
         held_out={"spatial-block": unseen},
     )
     smap = cube.smap(errors)

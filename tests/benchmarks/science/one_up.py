@@ -90,6 +90,7 @@ def blended(fields: Fields, learnt: Learnt, threads: int) -> NDArray[np.float64]
         fitted=learnt.fitted,
         table=learnt.table,
         splits=learnt.splits,
+        variogram=None,
         held_out={"spatial-block": learnt.held_out},
     )
     months = [Month.parse(time) for time in fields.times]
