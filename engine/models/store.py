@@ -149,6 +149,10 @@ class ModelStore:
         """Return where a model's card lies."""
         return self.folder / f"{model_id}.json"
 
+    def report_path(self, model_id: str, ending: str) -> Path:
+        """Return where a model's report lies, as ``html`` or ``json``; it can be made again."""
+        return self.folder / f"{model_id}.report.{ending}"
+
     def _is_stored(self, model_id: str) -> bool:
         # Asked by the list of names, so that no id can lead out of the folder.
         return model_id in self.ids()
