@@ -17,8 +17,9 @@ from engine.validation.fields import (
     SMAP,
     UPPER,
     gather,
+    products_of,
 )
-from engine.validation.gridded import compare_maps
+from engine.validation.gridded import MapComparison
 from engine.validation.matching import Cover, matched, summary_reasons
 from engine.validation.metrics import agreement
 from engine.validation.reliability import gains, reliability, representative
@@ -30,7 +31,7 @@ from engine.validation.texture import variogram
 from engine.validation.triples import triple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
@@ -140,6 +141,17 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Picture:
+    """A month to be looked at."""
+
+    month: Month
+    why: str
+    """Why this one."""
+    products: Mapping[str, NDArray[np.floating]]
+    """``(9 h, 9 w)`` the map, and SMAP as it is, m3 m-3."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Assessment:
     """Everything."""
 
@@ -154,6 +166,7 @@ class Assessment:
     variograms: Mapping[str, Floats]
     """Of the mean maps at ``VARIOGRAM_LAGS``, by product."""
     gridded: tuple[GriddedComparison, ...]
+    pictures: tuple[Picture, ...]
 
 
 def assess(
@@ -196,19 +209,10 @@ def assess(
     months = calendar.months
     stations = None if sensors is None else site_months(sensors, source.grid, calendar, rules)
     cells = _cells(stations)
-    found = gather(source, months, cells, span(progress, 0.0, 0.5))
-    gridded = tuple(
-        compare_maps(
-            source,
-            other,
-            months,
-            cells,
-            weights=weights,
-            rules=rules,
-            progress=span(progress, 0.5 + 0.3 * k / len(others), 0.5 + 0.3 * (k + 1) / len(others)),
-        )
-        for k, other in enumerate(others)
-    )
+    comparisons = [MapComparison(one, source.grid, cells, len(months), weights) for one in others]
+    found = gather(source, months, cells, comparisons, span(progress, 0.0, 0.8))
+    results = (one.result(rules) for one in comparisons)
+    gridded = tuple(one for one in results if one is not None)
     progress(0.8, "computing metrics and intervals")
     findings = None
     if stations is not None:
@@ -229,6 +233,7 @@ def assess(
             if name in found.means
         },
         gridded=gridded,
+        pictures=tuple(_pictures(source, found)),
     )
 
 
@@ -322,6 +327,29 @@ def _silent(
     if None in responses:
         reasons.append("Too few months were much wetter or drier than usual.")
     return reasons
+
+
+def _pictures(source: FieldSource, found: Gathered) -> Iterator[Picture]:
+    """Show the driest month, the wettest, and the one with the most rain."""
+    wanted = {
+        "the driest month": int(np.nanargmin(found.area_means)),
+        "the wettest month": int(np.nanargmax(found.area_means)),
+    }
+    rain = found.coarse.get("precipitation")
+    if rain is not None:
+        falls = np.array([one[np.isfinite(one)].sum() for one in rain])
+        if falls.any():
+            wanted["the month with the most rain"] = int(np.argmax(falls))
+    reasons: dict[int, list[str]] = {}
+    for why, number in wanted.items():
+        reasons.setdefault(number, []).append(why)
+    for number, why_all in reasons.items():
+        products = products_of(source.month(found.months[number]))
+        yield Picture(
+            month=found.months[number],
+            why=" and ".join(why_all),
+            products={name: products[name] for name in (MAP, SMAP) if name in products},
+        )
 
 
 def _cells(stations: SiteMonths | None) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from engine.months import Month
     from engine.progress import Progress
+    from engine.validation.gridded import MapComparison
 
     type Floats = NDArray[np.floating]
     type Doubles = NDArray[np.float64]
@@ -102,6 +103,7 @@ def gather(
     source: FieldSource,
     months: Sequence[Month],
     cells: NDArray[np.integer],
+    others: Sequence[MapComparison],
     progress: Progress,
 ) -> Gathered:
     """Read every month once and keep what is needed.
@@ -114,13 +116,19 @@ def gather(
         Which.
     cells
         ``(sites, 2)`` rows and columns of the sites.
+    others
+        Comparisons with other maps, which see every month, too.
     progress
         Told what is read.
     """
     collected = _Collected(source.grid, len(months), cells)
     for number, month in enumerate(months):
         progress(number / len(months), f"reading {month}, month {number + 1} of {len(months)}")
-        collected.add(number, source.month(month))
+        fields = source.month(month)
+        products = products_of(fields)
+        collected.add(number, fields, products)
+        for other in others:
+            other.add(number, month, products)
     return collected.gathered(tuple(months))
 
 
@@ -161,9 +169,8 @@ class _Collected:
         self._area_means = np.full(months, np.nan)
         self._companions: dict[str, int] = {}
 
-    def add(self, number: int, fields: MonthFields) -> None:
+    def add(self, number: int, fields: MonthFields, products: Mapping[str, Floats]) -> None:
         """Take a month in."""
-        products = products_of(fields)
         for name, values in products.items():
             self._note(name, number, values)
             self._add_up(name, values)

@@ -9,20 +9,18 @@ import numpy as np
 
 from engine.errors import MissingDataError
 from engine.grids import block_mean, spread
-from engine.validation.fields import BILINEAR, LABELS, MAP, products_of
+from engine.validation.fields import BILINEAR, MAP
 from engine.validation.metrics import agreement
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
     from engine.comparison import ComparisonProduct, ComparisonSpec
     from engine.months import Month
-    from engine.progress import Progress
     from engine.regrid import WeightCache
-    from engine.validation.fields import FieldSource
     from engine.validation.rules import Rules
 
     type Floats = NDArray[np.float64]
@@ -66,79 +64,76 @@ class GriddedComparison:
     """``(sites, all months)`` its values at the stations, NaN where missing."""
 
 
-def compare_maps(
-    source: FieldSource,
-    other: ComparisonProduct,
-    months: Sequence[Month],
-    cells: NDArray[np.integer],
-    *,
-    weights: WeightCache,
-    rules: Rules,
-    progress: Progress,
-) -> GriddedComparison:
-    """Compare the map, and bilinear SMAP, with another product.
+class MapComparison:
+    """Compares our maps, and bilinear SMAP, with another product, month by month.
 
     Parameters
     ----------
-    source
-        Gives our months.
     other
         The other product; its days are averaged to months and then to 1 km by area.
-    months
-        Our months.
+    grid
+        Our cells.
     cells
         ``(sites, 2)`` cells of stations.
+    months
+        How many months there will be.
     weights
         Between the other grid and ours.
-    rules
-        Months that a correlation in time needs.
-    progress
-        Told what is read.
-
-    Raises
-    ------
-    MissingDataError
-        Where the two have no month in common.
     """
-    grid = source.grid
-    sums: dict[str, _Sums] = {}
-    missing: dict[str, str] = {}
-    common: list[Month] = []
-    at_sites = np.full((len(cells), len(months)), np.nan)
-    total, count = np.zeros(tuple(grid.shape)), np.zeros(tuple(grid.shape))
-    rows, columns = cells.reshape(-1, 2).T
-    for number, month in enumerate(months):
-        progress(number / len(months), f"comparing {month} with {other.spec.id}")
+
+    def __init__(
+        self,
+        other: ComparisonProduct,
+        grid: GeoBox,
+        cells: NDArray[np.integer],
+        months: int,
+        weights: WeightCache,
+    ) -> None:
+        self._other, self._grid, self._weights = other, grid, weights
+        self._rows, self._columns = cells.reshape(-1, 2).T
+        self._at_sites = np.full((len(cells), months), np.nan)
+        shape = (grid.shape.y, grid.shape.x)
+        self._total, self._count = np.zeros(shape), np.zeros(shape)
+        self._sums: dict[str, _Sums] = {}
+        self._missing: dict[str, str] = {}
+        self._months: list[Month] = []
+
+    def add(self, number: int, month: Month, products: Mapping[str, NDArray[np.floating]]) -> None:
+        """Take a month in, or note why the other product has none."""
         try:
-            theirs = _on_grid(other, month, grid, weights)
+            theirs = self._theirs(month)
         except MissingDataError as error:
-            missing[str(month)] = error.looked_for
-            continue
-        common.append(month)
-        at_sites[:, number] = theirs[rows, columns]
+            self._missing[str(month)] = error.looked_for
+            return
+        self._months.append(month)
+        self._at_sites[:, number] = theirs[self._rows, self._columns]
         known = np.isfinite(theirs)
-        total, count = total + np.where(known, theirs, 0.0), count + known
-        products = products_of(source.month(month))
+        self._total += np.where(known, theirs, 0.0)
+        self._count += known
         for name in (MAP, BILINEAR):
             if name in products:
-                sums.setdefault(name, _Sums(tuple(grid.shape))).add(products[name], theirs)
-    if not common:
-        raise MissingDataError(
-            other.spec.id, f"{months[0]} to {months[-1]}", "a month in common with the maps"
+                sums = self._sums.setdefault(name, _Sums(theirs.shape))
+                sums.add(products[name], theirs)
+
+    def result(self, rules: Rules) -> GriddedComparison | None:
+        """Return what was found; None where the two have no month in common."""
+        if not self._months:
+            return None
+        known = self._count > 0
+        return GriddedComparison(
+            spec=self._other.spec,
+            months=tuple(self._months),
+            missing=self._missing,
+            skills=tuple(one.skill(name, rules) for name, one in self._sums.items()),
+            mean=np.where(known, self._total / np.maximum(self._count, 1), np.nan),
+            at_sites=self._at_sites,
         )
-    return GriddedComparison(
-        spec=other.spec,
-        months=tuple(common),
-        missing=missing,
-        skills=tuple(one.skill(name, rules) for name, one in sums.items()),
-        mean=np.where(count > 0, total / np.maximum(count, 1), np.nan),
-        at_sites=at_sites,
-    )
 
-
-def title_of(product: str) -> str:
-    """Return what a product is called in reports."""
-    return LABELS.get(product, product)
+    def _theirs(self, month: Month) -> Floats:
+        field = self._other.month(month, self._grid).field
+        weights = self._weights.area(field.geobox, self._grid)
+        mean, _ = weights.apply(field.values, None, _MIN_VALID)
+        return mean.astype(np.float64)
 
 
 class _Sums:
@@ -146,7 +141,6 @@ class _Sums:
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._n = np.zeros(shape)
-        self._first: dict[str, Floats] = {}
         self._sums = {name: np.zeros(shape) for name in ("x", "y", "xx", "yy", "xy")}
         self._months: list[dict[str, float]] = []
         self._within: list[Floats] = []
@@ -193,12 +187,6 @@ class _Sums:
             ubrmse=float(np.sqrt(max(square - bias**2, 0.0))),
             within_r=float(np.median(within)) if within.size else float("nan"),
         )
-
-
-def _on_grid(other: ComparisonProduct, month: Month, grid: GeoBox, weights: WeightCache) -> Floats:
-    field = other.month(month, grid).field
-    mean, _ = weights.area(field.geobox, grid).apply(field.values, None, _MIN_VALID)
-    return mean.astype(np.float64)
 
 
 def _within_r(ours: Floats, theirs: Floats) -> Floats:

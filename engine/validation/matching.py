@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,8 +88,10 @@ class Matched:
     """What the rules took."""
     excluded: tuple[tuple[Site, str], ...] = ()
     """Sites that were left out, and why."""
-    rain: Floats | None = field(default=None)
+    rain: Floats | None = None
     """``(sites, months)`` mm day-1, where it is known."""
+    places: tuple[int, ...] = ()
+    """``(sites,)`` their places among all sites that were matched, those left out included."""
 
     @property
     def calendar(self) -> NDArray[np.int64]:
@@ -112,6 +114,7 @@ class Matched:
         return replace(
             self,
             sites=tuple(self.sites[k] for k in keep),
+            places=tuple(self.places[k] for k in keep),
             cover=tuple(self.cover[k] for k in keep),
             reference=cut(self.reference),
             products={name: cut(values) for name, values in self.products.items()},
@@ -187,6 +190,7 @@ def matched(
             (site, why) for site, why in zip(stations.sites, reasons, strict=True) if why
         ),
         rain=None if rain is None else rain[kept],
+        places=tuple(map(int, np.flatnonzero(kept))),
     )
 
 

@@ -21,7 +21,7 @@ YARDSTICK = 0.04
 """ubRMSE that the SMAP mission aimed at, m3 m-3."""
 _CLEAN_EDGES = 0.05
 """How far an edge ratio may lie from 1."""
-_NAMES = {
+NAMES = {
     "r": "R",
     "anomaly_r": "R of anomalies",
     "ubrmse": "ubRMSE",
@@ -29,6 +29,7 @@ _NAMES = {
     "mae": "MAE",
     "abs_bias": "size of the bias",
 }
+"""Metrics in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ def _compared(one: Paired) -> str:
         Verdict.UNKNOWN: "not to be compared with SMAP's 9 km cells",
     }[one.verdict]
     return (
-        f"{_NAMES[one.metric]}: {judged} (mean difference {value} [{low}, {high}] over "
+        f"{NAMES[one.metric]}: {judged} (mean difference {value} [{low}, {high}] over "
         f"{one.sites} stations; better at {one.improved}, worse at {one.degraded}, not "
         f"significant at {one.not_significant})."
     )

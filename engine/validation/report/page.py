@@ -1,13 +1,149 @@
-"""The page."""
+"""The page: figures, tables and sentences in one file."""
 
 from __future__ import annotations
 
+import tomllib
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from engine.validation.fields import LABELS
+from engine.validation.report import field_figures, station_figures
+from engine.validation.report.tables import (
+    FILTERS,
+    cards,
+    correlation_rows,
+    gain_medians,
+    station_rows,
+    texture_rows,
+)
+from engine.validation.statements import NAMES, statements
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from engine.validation.assessment import Assessment
+
+_MOST_ROWS = 300
+"""Stations in the table; a page of thousands helps nobody."""
+_FEW = 20
 
 
 def report_page(assessment: Assessment) -> str:
-    """Return the report as a self-contained HTML page."""
-    return f"<title>{len(assessment.months)}</title>"
+    """Return the report as one HTML page that needs nothing beside it."""
+    found = assessment.stations
+    rows = [] if found is None else station_rows(found)
+    others = [
+        (other, field_figures.other_map(assessment, other, number))
+        for number, other in enumerate(assessment.gridded)
+    ]
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            subject=assessment.subject,
+            first=assessment.months[0],
+            last=assessment.months[-1],
+            months=len(assessment.months),
+            css=_text("page.css"),
+            cards=cards(assessment),
+            sections=_sections(assessment),
+            statements=statements(assessment),
+            limitations=[*_limitations(assessment)],
+            stations=found,
+            rules=assessment.rules,
+            rule_sentences=[*assessment.rules.sentences()],
+            labels=LABELS,
+            metric_names=NAMES,
+            words=field_figures.WORDS,
+            figures=_figures(assessment),
+            gain=gain_medians(found),
+            changes=assessment.changes,
+            correlations=correlation_rows(assessment),
+            texture=texture_rows(assessment),
+            others=others,
+            rows=rows[:_MOST_ROWS],
+            rows_left_out=max(0, len(rows) - _MOST_ROWS),
+        )
+    )
+
+
+def _figures(assessment: Assessment) -> Mapping[str, object]:
+    """Draw everything; this SVG of our own making is all that the template does not escape."""
+    found = assessment.stations
+    drawn: dict[str, str | None] = {
+        "lags": field_figures.lags(assessment),
+        "variograms": field_figures.variograms(assessment),
+        "edges": field_figures.edges(assessment),
+    }
+    lists: dict[str, object] = {
+        "pictures": [(picture, figure) for picture, figure in field_figures.pictures(assessment)]
+    }
+    if found is not None:
+        drawn |= {
+            "map": station_figures.station_map(assessment, found),
+            "boxes": station_figures.boxplots(found),
+            "taylor": station_figures.taylor(found),
+            "density": station_figures.density(found),
+            "monthly": station_figures.monthly(assessment, found),
+            "paired": station_figures.paired_differences(found) if found.headline.paired else None,
+        }
+        lists["series"] = station_figures.series(assessment, found)
+    return lists | {name: None if figure is None else figure for name, figure in drawn.items()}
+
+
+def _sections(assessment: Assessment) -> Sequence[tuple[str, str]]:
+    stations = (
+        ("stations", "Stations"),
+        ("smap", "Against SMAP"),
+        ("series", "Months"),
+        ("strata", "Land cover, season, year"),
+        ("interval", "Interval"),
+    )
+    return (
+        ("verdicts", "What may be said"),
+        ("limits", "Limits"),
+        *(stations if assessment.stations is not None else ()),
+        ("changes", "Changes"),
+        ("space", "In space"),
+        *((("maps", "Other maps"),) if assessment.gridded else ()),
+        *((("table", "Every station"),) if assessment.stations is not None else ()),
+        ("rules", "Rules"),
+    )
+
+
+def _limitations(assessment: Assessment) -> Iterator[str]:
+    texts = tomllib.loads(_text("limitations.toml"))
+    found = assessment.stations
+    if assessment.subject.synthetic:
+        yield "Everything here is synthetic; it shows how the method works, not how it does."
+    yield from texts["always"]
+    if found is not None:
+        sites = found.pairs.sites
+        if any(not site.primary for site in sites):
+            yield texts["deeper"]
+        rough = sum(site.rough for site in sites)
+        if rough:
+            yield texts["rough"].format(count=rough)
+        if assessment.rules.sites <= found.headline.sites < _FEW:
+            yield texts["few"]
+    if assessment.gridded:
+        yield texts["others"]
+
+
+def _text(name: str) -> str:
+    return files("engine.validation.report").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("engine.validation.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.filters |= FILTERS
+    return environment

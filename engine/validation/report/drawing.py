@@ -1,0 +1,113 @@
+"""What the figures of the report share: colours of products, axes in degrees, small maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from engine.colours import palette
+from engine.grids import transformer
+from engine.report.figures import ACCENT, EARTH, GROUND, INK, SOFT, WATER, colormap
+from engine.validation.fields import BILINEAR, CONSERVING, MAP, RAW, SMAP
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.image import AxesImage
+    from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
+
+    type Floats = NDArray[np.floating]
+
+COLOURS = {MAP: ACCENT, RAW: EARTH, CONSERVING: "#7d8a2e", SMAP: WATER, BILINEAR: "#8a6fae"}
+"""Of each product, everywhere in the report."""
+SHORT = {
+    MAP: "Map",
+    RAW: "Model",
+    CONSERVING: "Conserving",
+    SMAP: "SMAP",
+    BILINEAR: "Bilinear",
+}
+"""Names of products where there is little room."""
+UNIT = "m³ m⁻³"
+_MOST_PIXELS = 330
+"""Longest side of an embedded map; larger ones are averaged."""
+
+
+def draw_map(axes: Axes, values: Floats, grid: GeoBox, *, faint: bool = False) -> AxesImage:
+    """Draw soil moisture in its fixed colours, with longitude and latitude."""
+    colours = palette("soil_moisture")
+    low, high = colours.range
+    return draw_field(
+        axes, values, grid, cmap=colormap(colours), limits=(low, high), alpha=0.55 if faint else 1.0
+    )
+
+
+def draw_field(
+    axes: Axes,
+    values: Floats,
+    grid: GeoBox,
+    *,
+    cmap: str | Colormap,
+    limits: tuple[float, float],
+    alpha: float = 1.0,
+) -> AxesImage:
+    """Draw a field ``(y, x)`` on its grid."""
+    box = grid.boundingbox
+    axes.set_facecolor(GROUND)
+    image = axes.imshow(
+        _smaller(values),
+        extent=(box.left, box.right, box.bottom, box.top),
+        cmap=cmap,
+        vmin=limits[0],
+        vmax=limits[1],
+        alpha=alpha,
+    )
+    axes.grid(visible=False)
+    _degrees(axes, grid)
+    return image
+
+
+def projected(grid: GeoBox, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
+    """Return places on the plane of a grid."""
+    x, y = transformer("EPSG:4326", str(grid.crs)).transform(lon, lat)
+    return np.asarray(x), np.asarray(y)
+
+
+def plain_title(axes: Axes, text: str) -> None:
+    """Write a text that a user gave: what it holds is never taken for a formula."""
+    axes.set_title(text, parse_math=False)
+
+
+def _smaller(values: Floats) -> Floats:
+    """Average a large map so that it does not weigh down the page."""
+    times = -(-max(values.shape) // _MOST_PIXELS)
+    if times <= 1:
+        return values
+    height, width = (size // times * times for size in values.shape)
+    blocks = values[:height, :width].reshape(height // times, times, width // times, times)
+    known = np.isfinite(blocks)
+    total = np.where(known, blocks, 0.0).sum(axis=(1, 3))
+    count = known.sum(axis=(1, 3))
+    none = np.full(total.shape, np.nan)
+    return np.asarray(np.divide(total, count, out=none, where=count > 0))
+
+
+def _degrees(axes: Axes, grid: GeoBox) -> None:
+    to_degrees = transformer(str(grid.crs), "EPSG:4326")
+    box = grid.boundingbox
+    west, south = to_degrees.transform(box.left, box.bottom)
+    east, north = to_degrees.transform(box.right, box.top)
+    lon, lat = (_round_values(*ends) for ends in ((west, east), (south, north)))
+    x, _ = projected(grid, lon, np.full(lon.size, (south + north) / 2))
+    _, y = projected(grid, np.full(lat.size, (west + east) / 2), lat)
+    axes.set_xticks(x, [f"{abs(one):g}°{'E' if one >= 0 else 'W'}" for one in lon])
+    axes.set_yticks(y, [f"{abs(one):g}°{'N' if one >= 0 else 'S'}" for one in lat])
+    axes.tick_params(labelsize=7.5, colors=SOFT, labelcolor=INK)
+
+
+def _round_values(low: float, high: float) -> NDArray[np.float64]:
+    ticks = np.asarray(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
+    return np.round(ticks[(ticks >= low) & (ticks <= high)], 6)
