@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
@@ -117,11 +118,14 @@ class _Answer:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._status = 0
+        self._headers: dict[str, str] = {}
         self._body = b""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] >= HTTPStatus.BAD_REQUEST:
             self._status = message["status"]
+            allowed = Headers(scope=message).get("allow")
+            self._headers = {} if allowed is None else {"Allow": allowed}
         elif self._status:
             self._body += message.get("body", b"")
         else:
@@ -130,7 +134,8 @@ class _Answer:
     def raise_refusal(self) -> None:
         """Raise HTTPException where the request was refused."""
         if self._status:
-            raise HTTPException(self._status, _reason(self._status, self._body))
+            reason = _reason(self._status, self._body)
+            raise HTTPException(self._status, reason, headers=self._headers)
 
 
 def _reason(status: int, body: bytes) -> str | None:

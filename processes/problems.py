@@ -70,7 +70,7 @@ async def answer_error(request: Request, error: Exception) -> Response:
     page, all others ``application/problem+json``. What we do not know is logged, and the client
     sees no internals.
     """
-    status, kind, title, detail = _explain(error)
+    status, kind, title, detail = _explain(request, error)
     if not isinstance(error, (*_TABLE, NoResultsError, HTTPException)):
         LOGGER.error("%s %s failed", request.method, request.url.path, exc_info=error)
     on_execution = request.url.path.endswith("/execution")
@@ -105,7 +105,7 @@ def _headers(error: Exception) -> dict[str, str]:
     return dict(getattr(error, "headers", None) or {})
 
 
-def _explain(error: Exception) -> tuple[HTTPStatus, str, str, str]:
+def _explain(request: Request, error: Exception) -> tuple[HTTPStatus, str, str, str]:
     for known, (status, kind, title) in _TABLE.items():
         if isinstance(error, known):
             return status, kind, title, str(error)
@@ -115,6 +115,18 @@ def _explain(error: Exception) -> tuple[HTTPStatus, str, str, str]:
         return status, _PLAIN, "Job without results", str(error)
     if isinstance(error, HTTPException):
         status = HTTPStatus(error.status_code)
-        return status, _PLAIN, status.phrase, error.detail
+        return status, _PLAIN, status.phrase, _detail(request, error)
     internal = HTTPStatus.INTERNAL_SERVER_ERROR
     return internal, _PLAIN, internal.phrase, "the service failed; its log says why"
+
+
+def _detail(request: Request, error: HTTPException) -> str:
+    """Return why a request was refused, also where the one who refused it gave no reason."""
+    if error.detail != HTTPStatus(error.status_code).phrase:
+        return error.detail
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return f"there is nothing at {request.url.path:.200}; allowed: what /openapi names"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = dict(error.headers or {}).get("Allow", "another method")
+        return f"{request.method:.20} is not offered here; allowed: {allowed}"
+    return error.detail

@@ -329,6 +329,23 @@ def test_errors_are_problems(
     obeys("exception.yaml", reply.json())
 
 
+@pytest.mark.parametrize(
+    ("method", "address", "words"),
+    [
+        ("GET", "/nothing/at/all", "nothing at /nothing/at/all"),
+        ("GET", "/catalog/nothing", "nothing at /catalog/nothing"),
+        ("GET", "/static/nothing", "nothing at /static/nothing"),
+        ("DELETE", "/catalog/catalog.json", "allowed: GET"),
+        ("PATCH", "/jobs", "allowed: GET"),
+    ],
+)
+def test_what_is_not_offered_is_refused_in_words(
+    client: httpx.Client, method: str, address: str, words: str
+) -> None:
+    """A refusal says what was wrong and what is allowed, whichever part refused."""
+    assert words in client.request(method, address).json()["detail"]
+
+
 def test_a_full_queue_refuses_more(
     serve: Callable, settings: Settings, tmp_path: Path, obeys: Callable
 ) -> None:
