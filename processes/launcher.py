@@ -26,8 +26,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Pauses before a part is started again: the first, and the last of those that double."""
 STEADY_SECONDS = 20.0
 """A part that ran so long starts again after the first pause."""
-END_SECONDS = 12.0
-"""Time that parts get to end before they are killed."""
+END_SECONDS = 8.0
+"""Time that parts get to end before they are killed: less than containers get."""
 WRONG_SETTINGS = 2
 """Exit code of a part that says that its settings are at fault: it is not started again."""
 
