@@ -220,7 +220,7 @@ def _shown(items: Sequence[Json], address: str, place: Path | str) -> Shown:
     """Return where catalogue and picture are: below the service's address or the data folder."""
     contrasts = [item["assets"]["soil_moisture"]["bands"][0]["statistics"] for item in items]
     telling = max(range(len(items)), key=lambda number: contrasts[number]["stddev"])
-    picture = str(items[telling]["assets"]["overview"]["href"])
+    picture = str(items[telling]["assets"]["sheet"]["href"])
     return Shown(
         catalog=f"{place}/catalog/catalog.json",
         picture=picture.replace(address, str(place), 1),

@@ -47,6 +47,8 @@ class JobContext:
     where the job is no longer wanted or another attempt has taken the step over."""
     force: bool = False
     """Whether what is there already is made again."""
+    path: str | None = None
+    """Where a service tells of the job, below its address; None for runs without a service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from engine.archive import NOTICE
+from processes.digests import Digests
+from processes.service import public_address
 from stac.documents import item_key
 from stac.errors import DamagedCatalogError
+from stac.model_catalog import publish_model
+from stac.models import architecture
 from stac.publish import publish_month, published_month
 from stac.series import ModelSummary, Provenance, Series, Source
 from stac.store import LocalCatalog
@@ -32,15 +36,6 @@ if TYPE_CHECKING:
 RECIPE = "1"
 """To be raised when the same model and files make another map than before."""
 
-_ALGORITHMS = {
-    "rf": "random forest",
-    "xgboost": "gradient-boosted trees",
-    "svr": "support vector regression",
-    "dnn": "neural networks",
-    "stacking": "stacked algorithms",
-}
-"""Names of algorithms in words."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publisher:
@@ -56,6 +51,12 @@ class Publisher:
     """Where they go."""
     address: str
     """The catalogue below the service's address."""
+    models: Path
+    """Folder of the stored models, which are published with their maps."""
+    digests: Digests
+    """Checksums of the files that the maps are made of."""
+    job_href: str | None
+    """Address of the job, where a service has it."""
     fence: Fence
     """Called before anything is published."""
     in_catalog: bool
@@ -88,6 +89,9 @@ class Publisher:
             series=series,
             catalog=LocalCatalog(folder, None if base is None else f"{base}/{address}"),
             address=address,
+            models=settings.model_folder,
+            digests=Digests(settings.feature_folder / "digests"),
+            job_href=None if job.path is None else f"{public_address(settings)}/{job.path}",
             fence=job.fence,
             in_catalog=publish,
         )
@@ -100,7 +104,10 @@ class Publisher:
 
     def publish(self, month: Month, layers: xr.Dataset) -> str:
         """Publish a month; return its item's path below the service's address."""
-        region = self.reconstruction.store.region
+        made = self.reconstruction
+        for model in (*made.upstream, made.chosen.model):
+            publish_model(self.catalog, model.card, self.models, fence=self.fence)
+        region = made.store.region
         part = self.cutout.cut(layers, region, month)
         item = publish_month(
             self.catalog, self.series, month, part, self._provenance(month), fence=self.fence
@@ -122,6 +129,8 @@ class Publisher:
     def _provenance(self, month: Month) -> Provenance:
         made = self.reconstruction
         card = made.chosen.model.card
+        granules = made.granules(month)
+        digests = self.digests.of(granules)
         provenance = Provenance(
             region_title=made.store.region.title,
             model=_summary(card),
@@ -130,13 +139,15 @@ class Publisher:
                     product=granule.product,
                     name=granule.path.name,
                     size=granule.path.stat().st_size,
+                    sha256=digests[granule.path],
                 )
-                for granule in made.granules(month)
+                for granule in granules
             ),
             software=card.versions,
             synthetic=_synthetic_words(made.store.archive),
             upstream=tuple(_summary(model.card) for model in made.upstream),
             omissions=tuple(f"{name}: {why}" for name, why in sorted(card.omissions.items())),
+            job_href=self.job_href,
         )
         return replace(provenance, recipe=_recipe(self.series, provenance))
 
@@ -164,7 +175,7 @@ def _summary(card: ModelCard) -> ModelSummary:
     return ModelSummary(
         id=card.id,
         target=card.target.name,
-        algorithm=_ALGORITHMS.get(card.algorithm, card.algorithm),
+        algorithm=architecture(card.algorithm),
         features=card.feature_names,
         trained_on=f"{card.training[0]}/{card.training[-1]}",
         scores=scores,

@@ -117,7 +117,7 @@ def create_collection(
         "extent": extent,
         "summaries": _summaries(item, earlier),
         **_citation(product),
-        "themes": [theme.model_dump(exclude_none=True) for theme in product.themes],
+        "themes": [theme.model_dump(mode="json", exclude_none=True) for theme in product.themes],
         **_cube(made, extent, earlier),
         **render_fields(product, list(product.layers), colours=True),
         "item_assets": _item_assets(product),
@@ -183,7 +183,7 @@ def _description(collection_id: str, made: MonthlyMap) -> str:
 
 def _citation(product: Product) -> dict[str, Any]:
     doi = {} if product.doi is None else {"sci:doi": product.doi}
-    publications = [entry.model_dump() for entry in product.publications]
+    publications = [entry.model_dump(mode="json") for entry in product.publications]
     return {**doi, "sci:citation": product.citation, "sci:publications": publications}
 
 

@@ -6,8 +6,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stac.assets import StagedAsset
-from stac.commit import commit, open_fence, replace_document
+from stac.assets import MULTIHASH_SHA256, StagedAsset, sha256_of
+from stac.commit import commit, lost_files, open_fence, replace_document
 from stac.documents import GEOJSON, as_document, item_key, link
 from stac.members import links_by
 from stac.models import (
@@ -123,9 +123,23 @@ def publish_model(
     dict
         The item as it is written.
     """
+    published = published_model(catalog, card, folder)
+    if published is not None:
+        return published
     with catalog.staging() as staging:
         staged = tuple(_stage(card, folder, staging))
         return commit(catalog, ModelDraft(card, staged), staged, now=now, fence=fence)
+
+
+def published_model(catalog: CatalogStore, card: ModelCard, folder: Path) -> Document | None:
+    """Return the item of a model that is published with all of its present files, else None."""
+    collection_id = model_collection_id(synthetic=card.synthetic)
+    document = item_document(catalog, collection_document(catalog, collection_id), card.id)
+    if document is None or lost_files(catalog, document):
+        return None
+    said = {key: asset["file:checksum"] for key, asset in document["assets"].items()}
+    there = {key: f"{MULTIHASH_SHA256}{digest}" for key, digest in _digests(card, folder).items()}
+    return document if said == there else None
 
 
 def model_links(catalog: CatalogStore, ids: Sequence[str], *, synthetic: bool) -> list[pystac.Link]:
@@ -182,6 +196,19 @@ def _stage(card: ModelCard, folder: Path, staging: Path) -> Iterator[StagedAsset
         key, _, ending = name.partition(".")
         text = texts.companions.model_copy(update={"title": f"{texts.companions.title}: {name}"})
         yield _copied(folder / f"{card.id}.{name}", staging / f"{key}.{ending}", text, {})
+
+
+def _digests(card: ModelCard, folder: Path) -> dict[str, str]:
+    """Return the digests of a model's files by key; the card knows those of the large ones."""
+    digests = {"model": card.file.sha256}
+    digests |= {
+        name.partition(".")[0]: companion.sha256 for name, companion in card.companions.items()
+    }
+    for key, ending in _ENDINGS.items():
+        path = folder / f"{card.id}.{ending}"
+        if key != "model" and path.is_file():
+            digests[key] = sha256_of(path)
+    return digests
 
 
 def _copied(source: Path, path: Path, text: AssetText, fields: Mapping[str, object]) -> StagedAsset:

@@ -179,7 +179,7 @@ def _properties(card: ModelCard, edition: Edition) -> dict[str, Any]:
         **_mlm(card),
         "bands": [{"name": feature.name, "unit": feature.units} for feature in card.features],
         "vadose:kind": card.kind,
-        "vadose:target": card.target.model_dump(),
+        "vadose:target": card.target.model_dump(mode="json"),
         "vadose:region": card.region.name,
         "vadose:synthetic": card.synthetic,
         "vadose:training": {"months": list(card.training), "rows": card.rows.used},
@@ -189,7 +189,7 @@ def _properties(card: ModelCard, edition: Edition) -> dict[str, Any]:
         "vadose:omissions": dict(card.omissions),
         "vadose:parity": card.file.parity,
         "vadose:software": dict(card.versions),
-        **({} if card.choice is None else {"vadose:choice": card.choice.model_dump()}),
+        **({} if card.choice is None else {"vadose:choice": card.choice.model_dump(mode="json")}),
     }
 
 
@@ -240,10 +240,12 @@ def _structure(width: int, across: str) -> dict[str, Any]:
 
 
 def _score(score: Score) -> dict[str, Any]:
+    intervals = score.intervals
     return {
         "definition": score.definition,
         "model": score.model,
-        **score.pooled.model_dump(exclude_none=True),
+        **score.pooled.model_dump(mode="json", exclude_none=True),
+        **({} if intervals is None else {"intervals": intervals.model_dump(mode="json")}),
     }
 
 

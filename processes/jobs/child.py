@@ -175,6 +175,7 @@ def _context(order: Order, line: Line) -> JobContext:
         results=order.results,
         fence=fence,
         force=order.force,
+        path=f"jobs/{order.job_id}",
     )
 
 

@@ -98,7 +98,7 @@ def _map(item: Document) -> Map:
         month=month,
         item=_address_of_itself(cast("Sequence[Document]", item["links"])),
         thumbnail=_picture(assets, "thumbnail"),
-        picture=_picture(assets, "overview"),
+        picture=_picture(assets, "graphic"),
         files=tuple(_data(assets)),
     )
 

@@ -152,9 +152,9 @@ def test_gdal_reads_the_maps_over_http(served: Served) -> None:
 
 
 def test_pictures_are_served(served: Served) -> None:
-    """Thumbnail and overview are PNG pictures."""
+    """Thumbnail, sheet and legend are PNG pictures."""
     for item in (*served.sif.items, *served.soil_moisture.items):
-        for name in ("thumbnail", "overview"):
+        for name in ("thumbnail", "sheet", "legend"):
             reply = served.client.get(item["assets"][name]["href"])
             assert reply.headers["Content-Type"] == "image/png"
             assert reply.content.startswith(b"\x89PNG")
