@@ -162,6 +162,26 @@ def inventory(
 
 
 @app.command()
+def report(
+    *,
+    model: Annotated[str, typer.Argument(help="Identifier of a stored model.")],
+    data: _Data = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to.", show_default="DATA/models")
+    ] = None,
+) -> None:
+    """Write a stored model's report again, as a page and as JSON."""
+    with _one_line_errors():
+        settings = Settings.load(data=data)
+        configure_logging("WARNING")
+        from engine.models.store import ModelStore  # noqa: PLC0415
+        from engine.report.writing import write_report  # noqa: PLC0415
+
+        for path in write_report(ModelStore(settings.model_folder), model, out):
+            typer.echo(path)
+
+
+@app.command()
 def world(
     *,
     out: Annotated[Path, typer.Option(help="Folder to write to.")],

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from engine.errors import InputError
 from engine.files import locked
 from engine.region import Region
+from engine.report.writing import ensure_report
 from stac.series import Setting
 
 if TYPE_CHECKING:
@@ -178,6 +179,7 @@ def choose_model(
             return found
         model = train(progress)
         models.save(model)
+        ensure_report(models, model.card.id)
     return Chosen(model=models.load(model.card.id), trained=True)
 
 
@@ -189,6 +191,8 @@ def _fitting(
     if card is None:
         return None
     progress(1.0, f"using the stored model {card.id}")
+    # Whoever trained it may have been killed before its report was written.
+    ensure_report(models, card.id)
     return Chosen(model=models.load(card.id), trained=False)
 
 

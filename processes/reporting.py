@@ -28,7 +28,13 @@ def model_output(reconstruction: Reconstruction) -> Report:
                 "rel": "describedby",
                 "type": "application/json",
                 "title": "Model card",
-            }
+            },
+            {
+                "href": f"models/{card.id}/report",
+                "rel": "alternate",
+                "type": "text/html",
+                "title": "Report of the model",
+            },
         ],
     }
 

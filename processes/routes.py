@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 
 from processes.definitions import PROCESSES, find_process
 from processes.job_query import read_format, read_job_filter, read_limit, read_offset
+from processes.model_reports import model_report, model_report_page
 from processes.negotiation import Resource
 from processes.openapi import OPENAPI_TYPE, openapi_document
 from processes.pages.job_log import get_log, log_page, read_log_query
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def routes() -> list[Resource]:
-    """Return the routes of processes, jobs and of their API document."""
+    """Return the routes of processes, jobs, reports of models, and of their API document."""
     return [
         Resource("/openapi", page=read_format, html=api_page, GET=describe_api),
         Resource("/processes", page=read_page, html=processes_page, GET=list_processes),
@@ -46,6 +47,12 @@ def routes() -> list[Resource]:
         Resource("/jobs/{job_id}/log", page=read_log_query, html=log_page, GET=get_log),
         Resource("/jobs/{job_id}/results", page=read_format, html=results_page, GET=get_results),
         Resource("/jobs/{job_id}/results/{output}", GET=get_result),
+        Resource(
+            "/models/{model_id}/report",
+            page=read_format,
+            html=model_report_page,
+            GET=model_report,
+        ),
     ]
 
 

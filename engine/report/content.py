@@ -14,7 +14,7 @@ from engine.models.scores import Metrics
 from engine.models.splits import HONESTY, SPLITS
 from engine.report.evidence import Evidence, Kept
 from engine.report.paper import BesideThePaper, beside_the_paper
-from engine.report.wording import Weighed, weighed, words
+from engine.report.wording import Weighed, in_words, weighed, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -135,7 +135,7 @@ def model_report(model: TrainedModel, upstream: ModelCard | None = None) -> Mode
         ablation=card.ablation,
         analysis=weighed(about.weights) if about is not None and about.weights else (),
         analysis_lacking=about.lacking if about is not None else None,
-        applicability=tuple(_applicability(about, kept)),
+        applicability=tuple(_applicability(about)),
         periods=_periods(card),
         paper=beside_the_paper(card, upstream),
         caveats=tuple(_caveats(card)),
@@ -163,7 +163,8 @@ def _statement(card: ModelCard, headline: str | None) -> Iterable[str]:
     if score is not None and headline is not None:
         held = words().splits[headline].title.lower()
         r2 = "" if score.pooled.r2 is None else f"R² {score.pooled.r2:.3f} and "
-        yield f"On {held} held out it has {r2}RMSE {score.pooled.rmse:.4f} {target.units}."
+        rmse = f"RMSE {score.pooled.rmse:.4f} {in_words(target.units)}"
+        yield f"On {held} held out it has {r2}{rmse}."
     random = card.score("random")
     if random is not None and headline != "random" and random.pooled.r2 is not None:
         yield (
@@ -178,7 +179,7 @@ def _facts(card: ModelCard) -> Iterable[Fact]:
     settings = card.settings.model_dump(exclude={"algorithm"}, exclude_none=True, mode="json")
     lines = {
         "Model": card.id,
-        "Target": f"{card.target.description}, {card.target.units}",
+        "Target": f"{card.target.description}, {in_words(card.target.units)}",
         "Region": f"{card.region.name}, {west:g} to {east:g}° E, {south:g} to {north:g}° N",
         "Period": f"{_period(card.training)}, {len(card.training)} months",
         "Rows": _rows(card),
@@ -265,7 +266,7 @@ def _periods(card: ModelCard) -> dict[str, dict[str, Metrics]]:
     return {score.split: dict(score.by_time) for score in card.scores}
 
 
-def _applicability(about: About | None, kept: Kept | None) -> Iterable[str]:
+def _applicability(about: About | None) -> Iterable[str]:
     if about is None:
         return
     known = about.applicability
@@ -279,9 +280,6 @@ def _applicability(about: About | None, kept: Kept | None) -> Iterable[str]:
         "Pixels of 1 km vary more than the 9 km means that the model has learnt from, so more of "
         "them are outside than of training rows."
     )
-    for month in kept.evidence.months if kept is not None else ():
-        if month.outside is not None:
-            yield f"In {month.month}, {month.outside:.1%} of the pixels are outside."
 
 
 def _caveats(card: ModelCard) -> Iterable[str]:

@@ -9,21 +9,25 @@ from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm, Normalize
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from engine.colours import palette
+from engine.provenance import SIF
 from engine.report.figures import ACCENT, EARTH, FOLDS, GROUND, INK, SOFT, WATER, colormap
-from engine.report.wording import words
+from engine.report.wording import in_words, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from engine.ablation import Ablation
-    from engine.models.importance import Importance
+    from engine.models.importance import Importance, Share
     from engine.models.scores import Metrics
     from engine.report.content import ModelReport, Number
     from engine.report.evidence import Calibration, Cells, Density, ErrorRange, Maps
 
+_MANY = 30
+"""Rows in a class above which their number is shown by its logarithm."""
 _ALGORITHMS = ("#0f6a63", "#b4622d", "#2766a5", "#8a6fae", "#26231e")
 
 
@@ -43,6 +47,7 @@ def draw_scores(figure: Figure, report: ModelReport) -> None:
             }
             _dots(axes, numbers, colour, words().algorithms.get(algorithm, algorithm))
         axes.set_title(title)
+        axes.locator_params(axis="x", nbins=6)
         axes.grid(visible=False, axis="y")
     headline = {split.name: split.name == report.headline for split in report.splits}
     both[0].set_yticks(
@@ -80,7 +85,7 @@ def draw_density(figure: Figure, density: Density, units: str) -> None:
         origin="lower",
         extent=(low, high, low, high),
         cmap=colormap(palette("rows")),
-        norm=LogNorm(1, max(2.0, float(np.nanmax(counts)) if np.isfinite(counts).any() else 2.0)),
+        norm=_many(counts),
     )
     axes.plot([low, high], [low, high], color=EARTH, lw=1, zorder=3)
     axes.set(
@@ -97,6 +102,12 @@ def draw_density(figure: Figure, density: Density, units: str) -> None:
     bar.outline.set_visible(False)
 
 
+def _many(counts: NDArray[np.float64]) -> Normalize:
+    """Scale counts of rows; many of them by their logarithm."""
+    most = float(np.nanmax(counts, initial=2.0))
+    return LogNorm(1, most) if most > _MANY else Normalize(0, most)
+
+
 def draw_permutation(figure: Figure, importance: Importance) -> None:
     """Draw what groups of predictors are worth on blocks unseen."""
     axes = figure.subplots()
@@ -108,7 +119,7 @@ def draw_permutation(figure: Figure, importance: Importance) -> None:
     axes.axvline(0, color=SOFT, lw=0.8)
     axes.set_yticks(
         range(len(shares)),
-        [words().groups.get(share.group, _name(share.group)) for share in shares],
+        [_group(share) for share in shares],
     )
     axes.set_xlabel("R² lost on unseen blocks when dealt anew")
     axes.grid(visible=False, axis="y")
@@ -273,13 +284,9 @@ def _extent(cells: Cells) -> tuple[float, float, float, float]:
     return cells.x[0] - across, cells.x[-1] + across, cells.y[-1] - down, cells.y[0] + down
 
 
-def in_words(units: str) -> str:
-    """Write a unit for people.
-
-    >>> in_words("mW m-2 nm-1 sr-1")
-    'mW m⁻² nm⁻¹ sr⁻¹'
-    """
-    return units.translate(str.maketrans("-123", "⁻¹²³"))
+def _group(share: Share) -> str:
+    title = words().groups.get(share.group, _name(share.group))
+    return f"{title} and SIF" if SIF in share.predictors and len(share.predictors) > 1 else title
 
 
 def _name(name: str) -> str:

@@ -16,6 +16,7 @@ import matplotlib as mpl
 from matplotlib import style
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
 
     from engine.colours import Palette
 
-INK, SOFT, LINE, GROUND = "#26231e", "#665f54", "#ded8cb", "#f3f0e8"
+INK, SOFT, LINE, GROUND = "#26231e", "#665f54", "#ded8cb", "#d6d1c6"
 """Text, quiet text, lines, and the ground of what is missing."""
 ACCENT, EARTH, WATER, WARNING = "#0f6a63", "#b4622d", "#2766a5", "#a5301f"
 """Colours of the first series, of what it is compared with, of SMAP, and of what is amiss."""
 FOLDS = ("#4a8ba6", "#dbb06c", "#86a38c", "#8a6fae", "#b4622d", "#1d3f86", "#7d8a2e", "#665f54")
 """Colours of what has no order; taken again from the first where there are more."""
 
+_PADDING = 0.06
+"""Inches around every part of a figure, and share of the width between two."""
 _ID = re.compile(r'(?<=\bid=")|(?<=\bhref="#)|(?<=url\(#)')
 _PROLOGUE = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 _FOR_FILES = re.compile(r"\s*<metadata>.*?</metadata>|\s*<defs>\s*<style.*?</defs>", re.DOTALL)
@@ -56,7 +59,8 @@ def drawn(
         What the figure shows, for who cannot see it.
     """
     with style.context("engine.report.vadose"), mpl.rc_context({"svg.hashsalt": name}):
-        figure = Figure(figsize=size, layout="constrained")
+        layout = ConstrainedLayoutEngine(w_pad=_PADDING, h_pad=_PADDING, wspace=_PADDING)
+        figure = Figure(figsize=size, layout=layout)
         draw(figure)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})

@@ -18,13 +18,15 @@ from engine.report.drawings import (
     draw_periods,
     draw_permutation,
     draw_scores,
-    in_words,
 )
 from engine.report.figures import drawn
-from engine.report.wording import words
+from engine.report.wording import in_words, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from engine.report.content import ModelReport
     from engine.report.evidence import Evidence, Maps
@@ -40,6 +42,8 @@ _CONTENTS = {
     "space": "Errors in space",
     "paper": "The paper",
 }
+_WIDE = 8.4
+"""Width in inches of figures that take the whole page."""
 _PRODUCTS = {"soil-moisture": "soil_moisture", "sif": "sif"}
 """Palette of each kind."""
 
@@ -89,7 +93,7 @@ def _figures(report: ModelReport, maps: Maps | None) -> _Figures:
             drawn(
                 "scores",
                 partial(draw_scores, report=report),
-                size=(7.4, height),
+                size=(_WIDE, height),
                 description=description,
             ),
         )
@@ -103,7 +107,7 @@ def _figures(report: ModelReport, maps: Maps | None) -> _Figures:
             drawn(
                 "periods",
                 partial(draw_periods, periods=report.periods, splits=splits),
-                size=(7.4, 3.8),
+                size=(_WIDE, 3.8),
                 description="R² and RMSE of each 8 days; the numbers are in the table below.",
             ),
         )
@@ -165,7 +169,7 @@ def _evidence_figures(report: ModelReport, evidence: Evidence, maps: Maps | None
             drawn(
                 "cells",
                 partial(draw_cells, cells=evidence.cells, units=report.units),
-                size=(7.4, 3.3),
+                size=(_WIDE, _height(evidence.cells.fold, 2.5)),
                 description="Maps of the folds of blocks and of the mean held-out error.",
             ),
         )
@@ -201,15 +205,15 @@ def _evidence_figures(report: ModelReport, evidence: Evidence, maps: Maps | None
                     titles=[f"{one.month}, {words().reasons[one.reasons[-1]]}" for one in months],
                     product=_PRODUCTS[report.kind],
                 ),
-                size=(7.4, _map_height(maps)),
+                size=(_WIDE, 0.5 + _height(maps.values[0], len(months))),
                 description=f"Maps of {', '.join(one.month for one in months)}.",
             ),
         )
 
 
-def _map_height(maps: Maps) -> float:
-    count, height, width = maps.values.shape
-    return float(1.15 + min(7.2 / count * height / width, 4.6))
+def _height(rows: Sequence[Sequence[object]] | NDArray[np.generic], beside: float) -> float:
+    """Return how high a figure of some maps beside each other is."""
+    return 0.6 + min((_WIDE - 0.5) / beside * len(rows) / len(rows[0]), _WIDE / 2)
 
 
 def _pair(report: ModelReport) -> list[str]:

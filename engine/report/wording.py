@@ -31,6 +31,8 @@ class WeightWords(_Part):
     title: str
     says: str
     """A sentence with numbers in braces."""
+    doubt: str = ""
+    """A further one, of what was estimated."""
 
 
 class Words(_Part):
@@ -73,12 +75,23 @@ def weighed(weights: Weights) -> tuple[Weighed, ...]:
 def _weighed(name: str, said: WeightWords, weights: Weights) -> Weighed:
     value: float = getattr(weights, name)
     least, most = weights.smap_between
-    sentences = [said.says.format(value=value, least=least, most=most)]
+    sentences = [said.says.format(value=value)]
+    if name in weights.defaults:
+        sentences.append(f"This is a default: {weights.defaults[name]}.")
+    elif said.doubt:
+        sentences.append(said.doubt.format(least=least, most=most))
     if name == "smap" and weights.smap_error is not None and weights.model_error is not None:
         sentences.append(
             f"Errors of a month: SMAP {weights.smap_error:.4f}, the model "
             f"{weights.model_error:.4f} m³ m⁻³."
         )
-    if name in weights.defaults:
-        sentences.append(f"This is a default: {weights.defaults[name]}.")
     return Weighed(name=name, title=said.title, value=value, says=" ".join(sentences))
+
+
+def in_words(units: str) -> str:
+    """Write a unit for people.
+
+    >>> in_words("mW m-2 nm-1 sr-1")
+    'mW m⁻² nm⁻¹ sr⁻¹'
+    """
+    return units.translate(str.maketrans("-123", "⁻¹²³"))

@@ -8,7 +8,6 @@ from engine.errors import ModelError
 from engine.files import atomic_path
 from engine.report.content import model_report
 from engine.report.evidence import Kept
-from engine.report.page import report_page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +40,9 @@ def write_report(
     ModelError
         Where there is no such model, or it has been changed.
     """
+    # Figures take a second to load, which who only looks whether a report is there need not wait.
+    from engine.report.page import report_page  # noqa: PLC0415
+
     model = models.load(model_id)
     report = model_report(model, _upstream(models, model.card))
     kept = Kept.of(model)

@@ -35,6 +35,8 @@ class ReportView:
     """Names of the scores."""
     rows: tuple[ScoreRow, ...]
     """Scores by split."""
+    model: str | None = None
+    """Identifier of the model, which has a report of its own."""
 
 
 def view_report(report: JsonValue) -> ReportView | None:
@@ -59,7 +61,10 @@ def view_report(report: JsonValue) -> ReportView | None:
         for split, (definition, scores) in pooled.items()
     )
     view = ReportView(
-        statement=statement if isinstance(statement, str) else "", metrics=metrics, rows=rows
+        statement=statement if isinstance(statement, str) else "",
+        metrics=metrics,
+        rows=rows,
+        model=_model(report.get("model")),
     )
     return view if view.statement or view.rows else None
 
@@ -70,6 +75,11 @@ def _pooled(scores: JsonValue) -> Iterator[tuple[str, tuple[str, Document]]]:
         pooled = score.get("pooled") if isinstance(score, dict) else None
         if isinstance(score, dict) and isinstance(pooled, dict):
             yield split, (str(score.get("definition", "")), pooled)
+
+
+def _model(model: JsonValue) -> str | None:
+    found = model.get("id") if isinstance(model, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _written(value: JsonValue) -> str:
