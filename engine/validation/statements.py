@@ -164,8 +164,9 @@ def _about_texture(assessment: Assessment) -> Iterator[Statement]:
     if errors and SMAP in textures:
         yield Statement(
             topic="conservation",
-            text=f"The conserving layer keeps SMAP's 9 km means to {max(errors):.1e} m³ m⁻³ at "
-            "most. That is so by construction and no sign of accuracy.",
+            text="The conserving layer keeps SMAP's 9 km means to "
+            f"{max(*errors, 1e-6):.6f} m³ m⁻³. That is so by construction and no sign of "
+            "accuracy.",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator
 
 from engine.colours import palette
@@ -79,6 +80,13 @@ def projected(grid: GeoBox, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
 def plain_title(axes: Axes, text: str) -> None:
     """Write a text that a user gave: what it holds is never taken for a formula."""
     axes.set_title(text, parse_math=False)
+
+
+def date_axis(axes: Axes) -> None:
+    """Write years and months below an axis of time, as few as will do."""
+    locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
 def _smaller(values: Floats) -> Floats:

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from engine.report.figures import ACCENT, INK, SOFT, drawn
 from engine.validation.assessment import VARIOGRAM_LAGS
 from engine.validation.fields import LABELS, MAP, SMAP
-from engine.validation.report.drawing import COLOURS, UNIT, draw_field, draw_map
+from engine.validation.report.drawing import COLOURS, UNIT, date_axis, draw_field, draw_map
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WORDS = {
     "precipitation": "rain",
     "soil_moisture": "soil moisture",
-    "sif": "fluorescence",
+    "sif": "SIF",
     "ndvi": "NDVI",
     "smap": "SMAP",
 }
@@ -141,7 +141,7 @@ def _draw_edges(assessment: Assessment, figure: Figure) -> None:
             values = [getattr(one, metric) for one in assessment.found.textures[name]]
             axes.plot(times, values, color=COLOURS[name], linewidth=1.2, label=LABELS[name])
         axes.set_title(title, size=9)
-        axes.tick_params(axis="x", rotation=30)
+        date_axis(axes)
     handles, labels = top.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=7.5)
 
@@ -172,6 +172,8 @@ def _draw_other(assessment: Assessment, other: GriddedComparison, figure: Figure
         right.text(0.5, 0.5, "too few months", ha="center", transform=right.transAxes, color=SOFT)
         right.set_axis_off()
         return
-    image = draw_field(right, ours.temporal_r, assessment.grid, cmap="cividis", limits=(0, 1))
+    known = ours.temporal_r[np.isfinite(ours.temporal_r)]
+    lowest = min(0.8, np.floor(10 * np.quantile(known, 0.02)) / 10)
+    image = draw_field(right, ours.temporal_r, assessment.grid, cmap="cividis", limits=(lowest, 1))
     right.set_title("R in time of our map with it")
     figure.colorbar(image, ax=right, location="bottom", shrink=0.8, label="R")

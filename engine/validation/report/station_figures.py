@@ -6,8 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.colors import LogNorm
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.patches import Wedge
 
 from engine.report.figures import ACCENT, INK, LINE, SOFT, WARNING, drawn
@@ -16,6 +15,7 @@ from engine.validation.report.drawing import (
     COLOURS,
     SHORT,
     UNIT,
+    date_axis,
     draw_map,
     plain_title,
     projected,
@@ -26,7 +26,7 @@ from engine.validation.statements import NAMES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -65,7 +65,7 @@ def paired_differences(found: StationFindings) -> str:
     return drawn(
         "paired",
         partial(_draw_paired, found),
-        size=(7.2, 2.6),
+        size=(4.8, 3.4),
         description="Gain over SMAP in each metric with its 95 % interval.",
     )
 
@@ -208,7 +208,7 @@ def _draw_paired(found: StationFindings, figure: Figure) -> None:
     axes.axvline(0, color=INK, linewidth=0.9)
     axes.set_yticks(range(len(rows)), [NAMES[one.metric] for one in rows])
     axes.set_xlim(-1.15, 1.15)
-    axes.set_xticks([-0.6, 0.6], ["← SMAP is better", "the map is better →"])
+    axes.set_xticks([-0.6, 0.6], ["← SMAP better", "map better →"])
     axes.grid(visible=False)
     axes.set_ylim(-0.6, len(rows) - 0.4)
 
@@ -242,7 +242,7 @@ def _draw_taylor(found: StationFindings, figure: Figure) -> None:
         axes.scatter(size * middle, size * np.sqrt(1 - middle**2), s=70, color=COLOURS[name],
                      edgecolors="white", label=LABELS[name], zorder=4)  # fmt: skip
     axes.plot(1, 0, "*", color=INK, markersize=12, clip_on=False, zorder=5)
-    axes.text(1.0, -0.11, "station", ha="center", size=8, color=INK)
+    axes.annotate("station", (1, 0), (1.04, 0.05), size=8, color=INK)
     axes.text(1.22, 1.22, "R", size=9, color=SOFT)
     axes.set(xlim=(0, most * 1.1), ylim=(0, most * 1.1), aspect="equal")
     axes.set_xlabel("Standard deviation ÷ station's", labelpad=12)
@@ -265,7 +265,7 @@ def _draw_density(found: StationFindings, products: Sequence[str], figure: Figur
             continue
         x = pairs.products[name][known]
         axes.hexbin(
-            y, x, gridsize=32, extent=(low, high, low, high), mincnt=1, cmap="YlGnBu",
+            y, x, gridsize=32, extent=(low, high, low, high), mincnt=1, cmap=_shades(),
             norm=LogNorm(), linewidths=0.1,
         )  # fmt: skip
         found_here = found.pooled[name]
@@ -313,7 +313,7 @@ def _draw_series(assessment: Assessment, found: StationFindings, site: int, figu
     ubrmse = found.skill.products[MAP].metrics["ubrmse"].value[site]
     axes.set_title(f"R {r:.2f}, ubRMSE {ubrmse:.3f}", loc="right", size=8.5, weight="normal")
     axes.set_ylabel(UNIT)
-    _date_axis(axes)
+    date_axis(axes)
     figure.legend(loc="outside lower center", ncols=3)
 
 
@@ -328,12 +328,11 @@ def _draw_monthly(assessment: Assessment, found: StationFindings, figure: Figure
         axes.set_title(title)
         if metric == "bias":
             axes.axhline(0, color=INK, linewidth=0.8)
-        _date_axis(axes)
+        date_axis(axes)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
 
 
-def _date_axis(axes: Axes) -> None:
-    locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+def _shades() -> Colormap:
+    """Return blues that can be told from the ground from the first pair on."""
+    return LinearSegmentedColormap.from_list("pairs", ["#a9cfd0", "#2f7f86", "#12324a"])

@@ -10,14 +10,15 @@ import numpy as np
 
 from engine.validation.fields import LABELS, MAP, SMAP
 from engine.validation.report.field_figures import WORDS
-from engine.validation.skill import verdicts
+from engine.validation.skill import COMPARED, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from engine.validation.assessment import Assessment, StationFindings
+    from engine.validation.assessment import Assessment, Group, StationFindings
     from engine.validation.behaviour import Correlations
     from engine.validation.skill import Estimates
+    from engine.validation.summary import Paired
     from engine.validation.texture import Texture
 
 NONE = "–"
@@ -69,7 +70,7 @@ def number(value: float, metric: str) -> str:
     """
     if not math.isfinite(value):
         return NONE
-    return f"{value:.{2 if metric in _CORRELATIONS else 3}f}".replace("-", "−")
+    return _written(f"{value:.{2 if metric in _CORRELATIONS else 3}f}")
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -78,7 +79,7 @@ def signed(value: float, digits: int = 3) -> str:
     >>> signed(0.0042), signed(-0.1, 2)
     ('+0.004', '−0.10')
     """
-    return f"{value:+.{digits}f}".replace("-", "−") if math.isfinite(value) else NONE
+    return _written(f"{value:+.{digits}f}") if math.isfinite(value) else NONE
 
 
 def cards(assessment: Assessment) -> list[Card]:
@@ -209,9 +210,34 @@ def _texture_row(name: str, found: Sequence[Texture]) -> TextureRow:
         sd_within=over("sd_within", np.mean, ".4f"),
         edge_ratio=edge,
         imprint=imprint,
-        rms=over("conservation_rms", np.mean, ".1e"),
-        largest=over("conservation_max", np.max, ".1e"),
+        rms=_small(over("conservation_rms", np.mean, ".6f")),
+        largest=_small(over("conservation_max", np.max, ".6f")),
     )
+
+
+def paired_rows(group: Group) -> list[tuple[str, list[Paired | None]]]:
+    """Return the comparisons with SMAP as a table: products down, metrics across."""
+    found = {(one.product, one.metric): one for one in group.paired}
+    products = dict.fromkeys(one.product for one in group.paired)
+    return [(name, [found.get((name, metric)) for metric in COMPARED]) for name in products]
+
+
+def _rule(text: str) -> str:
+    """Put the label of a product in place of its name in a rule."""
+    beginning, _, name = text.rpartition(" ")
+    return f"{beginning} {LABELS[name]}" if name in LABELS else text
+
+
+def _small(text: str) -> str:
+    """Say that a number is next to nothing."""
+    return "below 10⁻⁶" if text == "0.000000" else text
+
+
+def _written(text: str) -> str:
+    """Write a number with a true minus, and nothing as plain zero."""
+    if not text.strip("+-0."):
+        return text.lstrip("+-")
+    return text.replace("-", "−")
 
 
 def _median(values: np.ndarray) -> str:
@@ -224,13 +250,15 @@ def _title(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-FILTERS: Mapping[str, Callable[..., str]] = {
+FILTERS: Mapping[str, Callable[..., object]] = {
     "number": number,
     "signed": signed,
     "signed2": lambda value: signed(value, 2),
     "finite": lambda value: number(value, "r"),
     "median": _median,
     "title_of": _title,
+    "rule_of": _rule,
+    "paired_rows": paired_rows,
     "count": lambda value: f"{value:,}".replace(",", "\u2009"),
 }
 """Filters of the page's template."""
