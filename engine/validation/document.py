@@ -17,7 +17,8 @@ from engine.validation.statements import statements
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from engine.validation.assessment import Assessment, Group, StationFindings
+    from engine.validation.assessment import Assessment
+    from engine.validation.findings import Group, StationFindings
     from engine.validation.gridded import GriddedComparison
     from engine.validation.metrics import Agreement
     from engine.validation.skill import Estimates

@@ -14,7 +14,8 @@ from engine.validation.skill import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.validation.assessment import Assessment, Group, StationFindings
+    from engine.validation.assessment import Assessment
+    from engine.validation.findings import Group, StationFindings
     from engine.validation.summary import Paired, Summary
 
 YARDSTICK = 0.04

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from engine.validation.assessment import Assessment, StationFindings
+    from engine.validation.assessment import Assessment
+    from engine.validation.findings import StationFindings
 
     type Floats = NDArray[np.float64]
 

@@ -15,8 +15,9 @@ from engine.validation.skill import COMPARED, verdicts
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from engine.validation.assessment import Assessment, Group, StationFindings
+    from engine.validation.assessment import Assessment
     from engine.validation.behaviour import Correlations
+    from engine.validation.findings import Group, StationFindings
     from engine.validation.skill import Estimates
     from engine.validation.summary import Paired
     from engine.validation.texture import Texture
