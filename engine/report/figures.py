@@ -38,6 +38,8 @@ _ID = re.compile(r'(?<=\bid=")|(?<=\bhref="#)|(?<=url\(#)')
 _PROLOGUE = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 _FOR_FILES = re.compile(r"\s*<metadata>.*?</metadata>|\s*<defs>\s*<style.*?</defs>", re.DOTALL)
 _FONT = re.compile(r"font-family: [^;\"]*;? ?")
+_PICTURE_ID = re.compile(r'(?<= )id="image\w+" ')
+"""Of pictures, to which nothing refers; those that are equal would share it."""
 _OPENING = re.compile(r'(?P<start><svg\b[^>]*?) width="(?P<width>[\d.]+)pt" height="[\d.]+pt"')
 
 
@@ -75,7 +77,7 @@ def colormap(palette: Palette) -> Colormap:
 def _inline(svg: str, name: str, description: str) -> str:
     """Make a file of SVG a part of a page: names of its own, the page's font and width."""
     text = _FONT.sub("", _FOR_FILES.sub("", _PROLOGUE.sub("", svg)))
-    text = _ID.sub(f"{name}-", text)
+    text = _ID.sub(f"{name}-", _PICTURE_ID.sub("", text))
     label = escape(description)
 
     def opening(found: re.Match[str]) -> str:
