@@ -1,20 +1,17 @@
 """Run the OGC test suite for API - Processes 1.0 against a service of its own: ``make cite``.
 
 The suite is a Java program (17 or newer), ``org.opengis.cite:ets-ogcapi-processes10:1.3:jar:aio``.
-``CITE_JAR`` names a copy; without it Maven is asked for one. While it runs the suite downloads
-schemas from schemas.opengis.net; here it gets them from ``VADOSE_SHARED`` (see ``mirror.py``), so
-nothing but Maven needs the internet.
-
-Maven Central does not always have the suite. To build it from its source, with Maven and git:
-
-    git clone --branch 1.3 https://github.com/opengeospatial/ets-ogcapi-processes10
-    cd ets-ogcapi-processes10
-    mvn -DskipTests -Denforcer.skip=true package               # target/…-aio.jar
+``CITE_JAR`` names a copy. Without it Maven Central is asked for one; where it has none, which is
+so for that classifier of 1.3, the suite is built by Maven from its source, which ``CITE_SOURCE``
+names (by default the OGC's repository), and kept in ``build/cite``. While it runs the suite
+downloads schemas from schemas.opengis.net; here it gets them from ``VADOSE_SHARED`` (see
+``mirror.py``), so nothing but Maven and git needs the internet.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -30,7 +27,10 @@ from xml.etree import ElementTree as ET
 from mirror import STORE_PASSWORD, serve_schemas
 from PIL import Image
 
-ARTIFACT = "org.opengis.cite:ets-ogcapi-processes10:1.3:jar:aio"
+VERSION = "1.3"
+ARTIFACT = f"org.opengis.cite:ets-ogcapi-processes10:{VERSION}:jar:aio"
+SOURCE = "https://github.com/opengeospatial/ets-ogcapi-processes10"
+KEPT = Path(__file__).parents[2] / "build" / "cite"
 MAIN_CLASS = "org.opengis.cite.ogcapiprocesses10.TestNGController"
 TESTS = 54
 PORT = 5087
@@ -49,9 +49,9 @@ def main() -> int:
     """Run the suite as often as the first argument says; return 0 where every test passed."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     shared = Path(os.environ.get("VADOSE_SHARED", Path(__file__).parents[3] / "shared"))
+    jar = find_jar()
     with tempfile.TemporaryDirectory(prefix="vadose-cite-") as name:
         folder = Path(name)
-        jar = find_jar(folder)
         with serve_schemas(shared / "ogc-schemas", folder / "mirror") as mirror:
             counts = [run(jar, mirror, folder / f"round-{number}") for number in range(rounds)]
     for count in counts:
@@ -59,24 +59,49 @@ def main() -> int:
     return 0 if all(count == Counter(PASS=TESTS) for count in counts) else 1
 
 
-def find_jar(folder: Path) -> Path:
-    """Return the suite: the copy that ``CITE_JAR`` names, or one that Maven gets."""
+def find_jar() -> Path:
+    """Return the suite: the copy that ``CITE_JAR`` names, one kept, one of Maven's, or our own."""
     if "CITE_JAR" in os.environ:
         return Path(os.environ["CITE_JAR"])
-    maven = shutil.which("mvn")
-    if maven is None:
-        sys.exit("cite: neither CITE_JAR nor mvn is there; tests/cite/run.py says how to build it")
-    command = [
-        maven,
-        "--batch-mode",
-        "--quiet",
-        "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy",
-        f"-Dartifact={ARTIFACT}",
-        f"-DoutputDirectory={folder}",
-    ]
-    if subprocess.run(command, check=False).returncode:
-        sys.exit(f"cite: Maven has no {ARTIFACT}; tests/cite/run.py says how to build it")
-    return next(folder.glob("*-aio.jar"))
+    if not (kept := _kept()):
+        maven = shutil.which("mvn")
+        if maven is None:
+            sys.exit("cite: neither CITE_JAR nor mvn is there, and one of them is needed")
+        KEPT.mkdir(parents=True, exist_ok=True)
+        if not _download(maven):
+            _build(maven)
+        kept = _kept()
+    return kept[0]
+
+
+def _kept() -> list[Path]:
+    return sorted(KEPT.glob("*-aio.jar"))
+
+
+def _download(maven: str) -> bool:
+    """Ask Maven Central for the suite; return whether it has it."""
+    goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
+    target = (f"-Dartifact={ARTIFACT}", f"-DoutputDirectory={KEPT}")
+    command = [maven, "--batch-mode", "--quiet", "--update-snapshots", goal, *target]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    if asked.returncode:
+        why = next((line for line in asked.stdout.splitlines() if "ERROR" in line), "no answer")
+        tell(f"cite: Maven Central gives no {ARTIFACT}: {why[:300]}")
+    return not asked.returncode
+
+
+def _build(maven: str) -> None:
+    """Build the suite from its source; end where that fails."""
+    source = os.environ.get("CITE_SOURCE", SOURCE)
+    tell(f"cite: building it from {source} at {VERSION}")
+    with tempfile.TemporaryDirectory(prefix="vadose-cite-source-") as name:
+        clone = ["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth=1"]
+        clone += [f"--branch={VERSION}", source, name]
+        options = ("-DskipTests", "-Denforcer.skip=true")
+        for command in (clone, [maven, "--batch-mode", "--quiet", *options, "package"]):
+            if subprocess.run(command, cwd=name, check=False).returncode:
+                sys.exit(f"cite: the suite cannot be built: {shlex.join(command)} failed")
+        shutil.copy(next(Path(name, "target").glob("*-aio.jar")), KEPT)
 
 
 def run(jar: Path, mirror: tuple[int, Path], folder: Path) -> Counter[str]:
