@@ -86,6 +86,7 @@ def draw_density(figure: Figure, density: Density, units: str) -> None:
         extent=(low, high, low, high),
         cmap=colormap(palette("rows")),
         norm=_many(counts),
+        zorder=1,
     )
     axes.plot([low, high], [low, high], color=EARTH, lw=1, zorder=3)
     axes.set(
@@ -152,8 +153,8 @@ def draw_ablation(figure: Figure, ablation: Ablation) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def draw_error_range(figure: Figure, found: ErrorRange, side: float) -> None:
-    """Draw the variogram of a quick model's errors, and the side of the blocks made by it."""
+def draw_error_range(figure: Figure, found: ErrorRange) -> None:
+    """Draw the variogram of a quick model's errors."""
     axes = figure.subplots()
     kilometres = np.array(found.lags) / 1000
     weight = np.sqrt(np.array(found.pairs, dtype=float))
@@ -170,19 +171,10 @@ def draw_error_range(figure: Figure, found: ErrorRange, side: float) -> None:
     ratio = np.minimum(distance / found.range, 1) if found.range > 0 else np.ones_like(distance)
     model = found.nugget + (found.sill - found.nugget) * (1.5 * ratio - 0.5 * ratio**3)
     axes.plot(distance / 1000, model, color=INK, lw=1.2)
-    for place, label in ((found.range / 1000, "range"), (side / 1000, "side of blocks")):
-        if 0 < place <= kilometres.max():
-            axes.axvline(place, color=EARTH, lw=1, ls=(0, (4, 3)))
-            axes.text(
-                place,
-                axes.get_ylim()[0],
-                f" {label}",
-                rotation=90,
-                va="bottom",
-                ha="right",
-                fontsize=8,
-                color=EARTH,
-            )
+    if 0 < found.range / 1000 <= kilometres.max():
+        axes.axvline(found.range / 1000, color=EARTH, lw=1, ls=(0, (4, 3)))
+        where = (found.range / 1000, 0.04)
+        axes.text(*where, "range ", transform=axes.get_xaxis_transform(), ha="right", color=EARTH)
     axes.set(xlabel="Distance, km", ylabel="Semivariance of errors", xlim=(0, None), ylim=(0, None))
 
 

@@ -178,7 +178,7 @@ def _evidence_figures(report: ModelReport, evidence: Evidence, maps: Maps | None
             "error-range",
             drawn(
                 "error-range",
-                partial(draw_error_range, found=evidence.error_range, side=report.block_side),
+                partial(draw_error_range, found=evidence.error_range),
                 size=(5.2, 3.0),
                 description="Semivariance of errors by distance.",
             ),
@@ -273,7 +273,7 @@ def _environment() -> Environment:
 def digits(value: float | None, count: int) -> str:
     """Write a number.
 
-    >>> digits(-0.12345, 3), digits(None, 3)
-    ('−0.123', '–')
+    >>> digits(-0.12345, 3), digits(-0.0001, 3), digits(None, 3)
+    ('−0.123', '0.000', '–')
     """
-    return "–" if value is None else f"{value:.{count}f}".replace("-", "−")
+    return "–" if value is None else f"{value:z.{count}f}".replace("-", "−")

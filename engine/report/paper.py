@@ -144,7 +144,7 @@ def _written(score: Score | None, name: str) -> str:
 
 def _range(score: Score | None) -> str:
     known = [one.r2 for one in score.by_time.values() if one.r2 is not None] if score else []
-    return f"{min(known):.2f} to {max(known):.2f}" if known else "–"
+    return f"{min(known):.2f} to {max(known):.2f}".replace("-", "−") if known else "–"
 
 
 def _places(card: ModelCard) -> dict[str, str]:
