@@ -72,7 +72,7 @@ def triple(
         why = f"{n} triplets are worth {independent:.0f} independent ones; {rules.triplets} needed"
         return _none(names, n, independent, why)
     mine = together[:, known]
-    point = _solved(np.cov(mine, ddof=0)[None])
+    point = _solved(np.cov(mine)[None])
     if not np.isfinite(point).all():
         return _none(names, n, independent, "two of the three do not agree at all")
     draws = block_draws(n, rules.draws, np.random.default_rng(seed))
@@ -108,7 +108,8 @@ def _covariances(values: Floats, draws: Floats) -> Floats:
     means = draws @ centred.T / n[:, None]
     products = np.einsum("it,jt->tij", centred, centred).reshape(values.shape[1], 9)
     seconds = (draws @ products / n[:, None]).reshape(-1, 3, 3)
-    return np.asarray(seconds - means[:, :, None] * means[:, None, :])
+    spread = seconds - means[:, :, None] * means[:, None, :]
+    return np.asarray(spread * n[:, None, None] / (n[:, None, None] - 1))
 
 
 def _solved(c: Floats) -> Floats:

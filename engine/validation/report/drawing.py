@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator
 
 from engine.colours import palette
 from engine.grids import transformer
+from engine.months import month_range
 from engine.report.figures import ACCENT, EARTH, GROUND, INK, SOFT, WATER, colormap
 from engine.validation.fields import BILINEAR, CONSERVING, MAP, RAW, SMAP
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.image import AxesImage
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
+
+    from engine.months import Month
 
     type Floats = NDArray[np.floating]
 
@@ -33,6 +38,10 @@ SHORT = {
 }
 """Names of products where there is little room."""
 UNIT = "m³ m⁻³"
+_STEPS = (1, 2, 3, 6, 12, 24, 60, 120)
+"""Months between two ticks of an axis of time."""
+_MOST_TICKS = 6
+_EPOCH = date(1970, 1, 1).toordinal()
 _MOST_PIXELS = 330
 """Longest side of an embedded map; larger ones are averaged."""
 
@@ -82,11 +91,22 @@ def plain_title(axes: Axes, text: str) -> None:
     axes.set_title(text, parse_math=False)
 
 
-def date_axis(axes: Axes) -> None:
-    """Write years and months below an axis of time, as few as will do."""
-    locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+def days_of(months: Sequence[Month]) -> NDArray[np.float64]:
+    """Return the first day of each month as days since 1970, for an axis of time."""
+    return np.array([month.first_day.toordinal() - _EPOCH for month in months], np.float64)
+
+
+def date_axis(axes: Axes, months: Sequence[Month]) -> None:
+    """Write years and months below an axis of time, no more than six of them."""
+    span = month_range(months[0], months[-1])
+    for step in _STEPS:
+        ticks = [month for month in span if (12 * month.year + month.month - 1) % step == 0]
+        if len(ticks) <= _MOST_TICKS:
+            break
+    labels = [str(one.year) if one.month == 1 else f"{one.start:%b}" for one in ticks]
+    if ticks and ticks[0].month != 1:
+        labels[0] = f"{labels[0]} {ticks[0].year}"
+    axes.set_xticks(days_of(ticks), labels)
 
 
 def _smaller(values: Floats) -> Floats:

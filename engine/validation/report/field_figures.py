@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from engine.report.figures import ACCENT, INK, SOFT, drawn
 from engine.validation.assessment import VARIOGRAM_LAGS
 from engine.validation.fields import LABELS, MAP, SMAP
-from engine.validation.report.drawing import COLOURS, UNIT, date_axis, draw_field, draw_map
+from engine.validation.report.drawing import COLOURS, UNIT, date_axis, days_of, draw_field, draw_map
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -130,7 +130,7 @@ def _draw_variograms(assessment: Assessment, figure: Figure) -> None:
 def _draw_edges(assessment: Assessment, figure: Figure) -> None:
     names = [name for name in assessment.found.textures if name != SMAP]
     top, bottom = figure.subplots(2, 1, sharex=True)
-    times = np.array([month.start.replace(tzinfo=None) for month in assessment.months], "M8[D]")
+    times = days_of(assessment.months)
     for axes, metric, title in (
         (top, "edge_ratio", "Edges of SMAP's 9 km cells"),
         (bottom, "imprint", "Imprint of 0.05° rain cells"),
@@ -141,7 +141,7 @@ def _draw_edges(assessment: Assessment, figure: Figure) -> None:
             values = [getattr(one, metric) for one in assessment.found.textures[name]]
             axes.plot(times, values, color=COLOURS[name], linewidth=1.2, label=LABELS[name])
         axes.set_title(title, size=9)
-        date_axis(axes)
+        date_axis(axes, assessment.months)
     handles, labels = top.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=7.5)
 

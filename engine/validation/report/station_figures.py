@@ -16,6 +16,7 @@ from engine.validation.report.drawing import (
     SHORT,
     UNIT,
     date_axis,
+    days_of,
     draw_map,
     plain_title,
     projected,
@@ -282,7 +283,7 @@ def _draw_density(found: StationFindings, products: Sequence[str], figure: Figur
 def _draw_series(assessment: Assessment, found: StationFindings, site: int, figure: Figure) -> None:
     axes = figure.add_subplot()
     pairs = found.pairs
-    times = np.array([month.start.replace(tzinfo=None) for month in assessment.months], "M8[D]")
+    times = days_of(assessment.months)
     if pairs.rain is not None:
         beside = axes.twinx()
         days = np.array([month.days for month in assessment.months])
@@ -314,12 +315,12 @@ def _draw_series(assessment: Assessment, found: StationFindings, site: int, figu
     ubrmse = found.skill.products[MAP].metrics["ubrmse"].value[site]
     axes.set_title(f"R {r:.2f}, ubRMSE {ubrmse:.3f}", loc="right", size=8.5, weight="normal")
     axes.set_ylabel(UNIT)
-    date_axis(axes)
+    date_axis(axes, assessment.months)
     figure.legend(loc="outside lower center", ncols=3)
 
 
 def _draw_monthly(assessment: Assessment, found: StationFindings, figure: Figure) -> None:
-    times = np.array([month.start.replace(tzinfo=None) for month in assessment.months], "M8[D]")
+    times = days_of(assessment.months)
     rows = (("r", "R over stations"), ("ubrmse", f"ubRMSE, {UNIT}"), ("bias", f"Bias, {UNIT}"))
     for axes, (metric, title) in zip(figure.subplots(3, 1, sharex=True), rows, strict=True):
         for name in (SMAP, MAP):
@@ -329,7 +330,7 @@ def _draw_monthly(assessment: Assessment, found: StationFindings, figure: Figure
         axes.set_title(title)
         if metric == "bias":
             axes.axhline(0, color=INK, linewidth=0.8)
-        date_axis(axes)
+        date_axis(axes, assessment.months)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
 
