@@ -8,30 +8,19 @@ from typing import TYPE_CHECKING
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
+from stac.media import cache_control, media_type
+
 if TYPE_CHECKING:
     import os
 
     from starlette.responses import Response
     from starlette.types import Scope
 
-COG = "image/tiff; application=geotiff; profile=cloud-optimized"
-_MEDIA_TYPES = {
-    ".tif": COG,
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".json": "application/json",
-    ".geojson": "application/geo+json",
-    ".onnx": "application/octet-stream",
-    ".xml": "application/xml",
-    ".html": "text/html; charset=utf-8",
-}
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
 """Reports bring their styles and pictures along and need nothing else, least of all scripts."""
-_NOT_ITEMS = ("catalog.json", "collection.json")
-_IMMUTABLE = frozenset({".tif", ".png", ".jpg", ".onnx"})
 
 EXPOSED_HEADERS = (
     "Accept-Ranges",
@@ -79,19 +68,10 @@ class CatalogFiles(StaticFiles):
     ) -> Response:
         """Answer with a file, or that it has not changed."""
         response = super().file_response(full_path, stat_result, scope, status_code)
-        path = Path(full_path)
-        lasting = path.suffix.lower() in _IMMUTABLE
-        response.headers["Cache-Control"] = (
-            "public, max-age=31536000, immutable" if lasting else "public, max-age=60"
-        )
+        name = Path(full_path).as_posix()
+        response.headers["Cache-Control"] = cache_control(name)
         if response.status_code != 304:
-            response.headers["Content-Type"] = self._media_type(path)
-        if path.suffix.lower() == ".html":
+            response.headers["Content-Type"] = media_type(name, items=self._items)
+        if name.lower().endswith(".html"):
             response.headers["Content-Security-Policy"] = _PAGE_POLICY
         return response
-
-    def _media_type(self, path: Path) -> str:
-        suffix = path.suffix.lower()
-        if self._items and suffix == ".json" and path.name not in _NOT_ITEMS:
-            return "application/geo+json"
-        return _MEDIA_TYPES.get(suffix, "application/octet-stream")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pystac
@@ -19,7 +20,7 @@ from stac.members import (
     links_by,
     united_box,
 )
-from stac.products import Provider, catalog_texts, providers
+from stac.products import Provider, catalog_texts, product, providers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,17 +76,72 @@ def choose_collection(official: Document | None, series: Series) -> str:
     return series.official_collection if promoted == series.digest else series.own_collection
 
 
-def collection_title(collection_id: str, made: MonthlyMap) -> str:
-    """Return a collection's title."""
-    kind = " (synthetic)" if made.series.synthetic else ""
-    if collection_id == made.series.official_collection:
-        return f"{made.product.title}{kind}"
-    region = made.provenance.region_title
-    return f"{made.product.title}, {region}, series {made.series.digest}{kind}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What decides the words of a collection; all maps in it have it in common."""
+
+    product: Product
+    """What is mapped."""
+    region_title: str
+    """Name of the region for people."""
+    series: str
+    """Digest of the series."""
+    model: str
+    """Id of the model."""
+    synthetic: bool
+    """Whether the maps are no observation."""
+
+    @classmethod
+    def of_map(cls, made: MonthlyMap) -> Kind:
+        """Return the kind of a map."""
+        return cls(
+            product=made.product,
+            region_title=made.provenance.region_title,
+            series=made.series.digest,
+            model=made.provenance.model.id,
+            synthetic=made.series.synthetic,
+        )
+
+    @classmethod
+    def of_item(cls, item: Document) -> Kind:
+        """Return the kind of a map by its item."""
+        said = item["properties"]
+        return cls(
+            product=product(str(said["vadose:product"])),
+            region_title=str(said["vadose:region_title"]),
+            series=str(said["vadose:series"]),
+            model=str(said["vadose:model"]["id"]),
+            synthetic=bool(said["vadose:synthetic"]),
+        )
+
+    def official(self, collection_id: str) -> bool:
+        """Whether a collection is the product's official one."""
+        return collection_id == self.product.collection
+
+    def title(self, collection_id: str) -> str:
+        """Return a collection's title."""
+        mark = " (synthetic)" if self.synthetic else ""
+        if self.official(collection_id):
+            return f"{self.product.title}{mark}"
+        return f"{self.product.title}, {self.region_title}, series {self.series}{mark}"
+
+    def description(self, collection_id: str) -> str:
+        """Return a collection's description."""
+        parts = [self.product.description]
+        if not self.official(collection_id):
+            parts.append(
+                f"This is one run's own series for {self.region_title}, made with the model "
+                f"{self.model}; it is not the official map."
+            )
+        if self.synthetic:
+            parts.append(
+                "The values are synthetic: made of a simulated world, not of observations."
+            )
+        return " ".join(parts)
 
 
 def create_collection(
-    collection_id: str, made: MonthlyMap, item: Document, earlier: Document | None = None
+    collection_id: str, item: Document, earlier: Document | None = None
 ) -> dict[str, Any]:
     """Describe a collection that holds an item beside those that it held before.
 
@@ -93,38 +149,45 @@ def create_collection(
     ----------
     collection_id
         See :func:`choose_collection`.
-    made
-        The map that the item describes.
     item
         The new or replaced month.
     earlier
         The collection as it was published, if it was: its extent, summaries, providers, item
         links, assets, and links of others stay.
     """
+    described = describe_collection(collection_id, item, earlier)
+    return {**described, "links": [*described["links"], *grown_item_links(item, earlier)]}
+
+
+def describe_collection(
+    collection_id: str, item: Document, earlier: Document | None
+) -> dict[str, Any]:
+    """Describe a collection as :func:`create_collection` does, without links to its items."""
+    kind = Kind.of_item(item)
     extent = grown_extent(item, earlier)
-    product = made.product
+    product = kind.product
     return {
         "type": "Collection",
         "id": collection_id,
         "stac_version": pystac.get_stac_version(),
         "stac_extensions": list(map(str, EXTENSIONS)),
-        "title": collection_title(collection_id, made),
-        "description": _description(collection_id, made),
-        "keywords": [*product.keywords, *(["synthetic"] if made.series.synthetic else [])],
+        "title": kind.title(collection_id),
+        "description": kind.description(collection_id),
+        "keywords": [*product.keywords, *(["synthetic"] if kind.synthetic else [])],
         "license": product.license,
-        "version": made.provenance.software["vadose"],
-        "providers": _providers(made, earlier),
+        "version": item["properties"]["processing:software"]["vadose"],
+        "providers": _providers(item, earlier),
         "extent": extent,
         "summaries": _summaries(item, earlier),
         **_citation(product),
         "themes": [theme.model_dump(mode="json", exclude_none=True) for theme in product.themes],
-        **_cube(made, extent, earlier),
+        **_cube(product, item, extent, earlier),
         **render_fields(product, list(product.layers), colours=True),
         "item_assets": _item_assets(product),
         "vadose:product": product.id,
-        "vadose:synthetic": made.series.synthetic,
-        **_promoted(collection_id, made, earlier),
-        "links": _links(product, item, earlier),
+        "vadose:synthetic": kind.synthetic,
+        **(_promoted(item, earlier) if kind.official(collection_id) else {}),
+        "links": _links(product, earlier),
         "assets": {} if earlier is None else earlier.get("assets", {}),
     }
 
@@ -169,39 +232,26 @@ def provider_of(entry: Provider, fields: Document | None = None) -> dict[str, An
     return {**described, **(fields or {})}
 
 
-def _description(collection_id: str, made: MonthlyMap) -> str:
-    parts = [made.product.description]
-    if collection_id != made.series.official_collection:
-        parts.append(
-            f"This is one run's own series for {made.provenance.region_title}, made with the "
-            f"model {made.provenance.model.id}; it is not the official map."
-        )
-    if made.series.synthetic:
-        parts.append("The values are synthetic: made of a simulated world, not of observations.")
-    return " ".join(parts)
-
-
 def _citation(product: Product) -> dict[str, Any]:
     doi = {} if product.doi is None else {"sci:doi": product.doi}
     publications = [entry.model_dump(mode="json") for entry in product.publications]
     return {**doi, "sci:citation": product.citation, "sci:publications": publications}
 
 
-def _cube(made: MonthlyMap, extent: Document, earlier: Document | None) -> dict[str, Any]:
-    metres = list(made.geobox.boundingbox.bbox)
+def _cube(
+    product: Product, item: Document, extent: Document, earlier: Document | None
+) -> dict[str, Any]:
+    metres = list(item["assets"][product.main]["proj:bbox"])
     if earlier is not None and (before := earlier.get("cube:dimensions")):
         (west, east), (south, north) = before["x"]["extent"], before["y"]["extent"]
         metres = united_box(metres, [west, south, east, north])
-    return cube_fields(made.product, BBox(*metres), extent["temporal"]["interval"][0])
+    return cube_fields(product, BBox(*metres), extent["temporal"]["interval"][0])
 
 
-def _promoted(
-    collection_id: str, made: MonthlyMap, earlier: Document | None
-) -> dict[str, dict[str, str]]:
-    if collection_id != made.series.official_collection:
-        return {}
+def _promoted(item: Document, earlier: Document | None) -> dict[str, dict[str, str]]:
+    said = item["properties"]
     before = {} if earlier is None else earlier.get(PROMOTED, {})
-    return {PROMOTED: {**before, made.series.region: made.series.digest}}
+    return {PROMOTED: {**before, said["vadose:region"]: said["vadose:series"]}}
 
 
 def _item_assets(described: Product) -> dict[str, Any]:
@@ -222,11 +272,11 @@ def _summaries(item: Document, earlier: Document | None) -> dict[str, Any]:
     return {**grown_summaries(item, earlier, _SUMMARISED), "proj:code": ["EPSG:6933"]}
 
 
-def _providers(made: MonthlyMap, earlier: Document | None) -> list[dict[str, Any]]:
+def _providers(item: Document, earlier: Document | None) -> list[dict[str, Any]]:
     """Name the processor and, for real maps, who made the products that went in, in one order."""
-    known = providers()
-    software = {"processing:software": dict(made.provenance.software)}
-    names = () if made.series.synthetic else made.provenance.counts()
+    known, said = providers(), item["properties"]
+    software = {"processing:software": dict(said["processing:software"])}
+    names = () if said["vadose:synthetic"] else said["vadose:inputs"]["files"]
     sources = [provider_of(known.sources[name]) for name in names if name in known.sources]
     processor = provider_of(known.processor, software)
     found = {entry["name"]: entry for entry in sources}
@@ -236,7 +286,7 @@ def _providers(made: MonthlyMap, earlier: Document | None) -> list[dict[str, Any
     return [processor, *(found[name] for name in sorted(found))]
 
 
-def _links(described: Product, item: Document, earlier: Document | None) -> list[dict[str, Any]]:
+def _links(described: Product, earlier: Document | None) -> list[dict[str, Any]]:
     title = catalog_texts().title
     own = [
         link("root", f"../{ROOT_KEY}", title),
@@ -250,7 +300,6 @@ def _links(described: Product, item: Document, earlier: Document | None) -> list
     return [
         *(entry.to_dict(transform_href=False) for entry in own),
         *kept_links(earlier, _OWN_LINKS),
-        *grown_item_links(item, earlier),
     ]
 
 

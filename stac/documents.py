@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from posixpath import normpath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pystac
 
@@ -36,16 +39,23 @@ def item_key(collection_id: str, item_id: str) -> str:
     return f"{collection_id}/{item_id}/{item_id}.json"
 
 
+def absolute(href: str) -> bool:
+    """Whether an address is complete by itself."""
+    return bool(urlsplit(href).scheme) or href.startswith("/")
+
+
+def below(key: str, href: str) -> str:
+    """Return the key that a document's relative link leads to.
+
+    >>> below("maps/may/may.json", "../collection.json")
+    'maps/collection.json'
+    """
+    return normpath(f"{PurePosixPath(key).parent}/{href}")
+
+
 def link(rel: str, href: str, title: str, media_type: str = JSON) -> pystac.Link:
     """Return a link whose address is written as it stands."""
     return pystac.Link(rel, href, media_type=media_type, title=title)
-
-
-def links_of(stac_object: pystac.STACObject, rel: str) -> dict[str, pystac.Link]:
-    """Return an object's links of one relation by their address as written."""
-    return {
-        found.get_href(transform_href=False) or "": found for found in stac_object.get_links(rel)
-    }
 
 
 def as_document(stac_object: pystac.STACObject) -> dict[str, Any]:

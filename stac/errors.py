@@ -5,6 +5,7 @@
     VadoseError
     └── CatalogError
         ├── DamagedCatalogError (ValueError)      a document of the catalogue cannot be read
+        ├── NotInCatalogError (LookupError)       there is no such item
         ├── UnwritableCatalogError (OSError)      what is to be published cannot be written
         ├── ContendedCatalogError (TimeoutError)  others change the same thing again and again
         ├── SupersededError                       a document is no longer what was read
@@ -34,6 +35,20 @@ class DamagedCatalogError(CatalogError, ValueError):
     def __init__(self, key: str, wrong: str) -> None:
         self.key, self.wrong = key, wrong
         super().__init__(f"catalogue document {key}: {wrong}")
+
+
+class NotInCatalogError(CatalogError, LookupError):
+    """There is no such item in the catalogue.
+
+    Parameters
+    ----------
+    collection_id, item_id
+        What was asked for.
+    """
+
+    def __init__(self, collection_id: str, item_id: str) -> None:
+        self.collection_id, self.item_id = collection_id, item_id
+        super().__init__(f"there is no item {item_id!r} in the collection {collection_id!r}")
 
 
 class UnwritableCatalogError(CatalogError, OSError):

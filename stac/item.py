@@ -117,6 +117,7 @@ def _properties(made: MonthlyMap, edition: Edition, names: Sequence[str]) -> dic
         **render_fields(described, names),
         "vadose:product": described.id,
         "vadose:region": made.series.region,
+        "vadose:region_title": provenance.region_title,
         "vadose:synthetic": made.series.synthetic,
         "vadose:series": made.series.digest,
         "vadose:settings": dict(made.series.settings),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def grown_extent(item: Document, earlier: Document | None) -> dict[str, Any]:
     """Return the extent that holds an item beside what it held before."""
     box, times = list(item["bbox"]), _times(item)
-    if earlier is not None:
+    if earlier is not None and "extent" in earlier:
         extent = earlier["extent"]
         box = united_box(box, extent["spatial"]["bbox"][0])
         times = united_times(times, extent["temporal"]["interval"][0])

@@ -93,7 +93,7 @@ class ModelDraft:
     def collection(self, collection_id: str, item: Document, earlier: Document | None) -> Document:
         """Describe the collection that holds it."""
         del collection_id
-        return create_model_collection(synthetic=self.card.synthetic, item=item, earlier=earlier)
+        return create_model_collection(item, earlier)
 
 
 def publish_model(

@@ -143,11 +143,15 @@ def create_model_item(
     return item
 
 
-def create_model_collection(
-    *, synthetic: bool, item: Document, earlier: Document | None
-) -> dict[str, Any]:
+def create_model_collection(item: Document, earlier: Document | None) -> dict[str, Any]:
     """Describe the collection of models that holds one beside those that it held before."""
-    texts = model_texts()
+    described = describe_model_collection(item, earlier)
+    return {**described, "links": [*described["links"], *grown_item_links(item, earlier)]}
+
+
+def describe_model_collection(item: Document, earlier: Document | None) -> dict[str, Any]:
+    """Describe a collection as the function above does, without links to its items."""
+    texts, synthetic = model_texts(), bool(item["properties"]["vadose:synthetic"])
     kind = " These models have learnt from a synthetic world." if synthetic else ""
     return {
         "type": "Collection",
@@ -163,7 +167,7 @@ def create_model_collection(
         "summaries": grown_summaries(item, earlier, _SUMMARISED),
         "item_assets": _item_assets(),
         "vadose:synthetic": synthetic,
-        "links": _links(item, earlier),
+        "links": _links(earlier),
         "assets": {} if earlier is None else earlier.get("assets", {}),
     }
 
@@ -258,7 +262,7 @@ def _item_assets() -> dict[str, Any]:
     }
 
 
-def _links(item: Document, earlier: Document | None) -> list[dict[str, Any]]:
+def _links(earlier: Document | None) -> list[dict[str, Any]]:
     own = [
         link("root", f"../{ROOT_KEY}", catalog_texts().title),
         link("parent", f"../{ROOT_KEY}", catalog_texts().title),
@@ -267,5 +271,4 @@ def _links(item: Document, earlier: Document | None) -> list[dict[str, Any]]:
     return [
         *(entry.to_dict(transform_href=False) for entry in own),
         *kept_links(earlier, _OWN_LINKS),
-        *grown_item_links(item, earlier),
     ]

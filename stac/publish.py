@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.cog import geobox_of
-from stac.collection import PROMOTED, choose_collection, collection_title, create_collection
+from stac.collection import PROMOTED, Kind, choose_collection, create_collection
 from stac.commit import commit, lost_files, open_fence
 from stac.documents import as_document
 from stac.item import ANALYSIS, FELL_BACK, RECIPE, WEIGHTS, create_item
@@ -69,7 +69,7 @@ class MapDraft:
             assets={names[entry.asset.key]: entry.asset for entry in self.staged},
             edition=edition,
             collection_id=collection_id,
-            collection_title=collection_title(collection_id, self.made),
+            collection_title=Kind.of_map(self.made).title(collection_id),
             models=model_links(catalog, models, synthetic=self.made.series.synthetic),
         )
         return as_document(item)
@@ -84,7 +84,7 @@ class MapDraft:
 
     def collection(self, collection_id: str, item: Document, earlier: Document | None) -> Document:
         """Describe the collection that holds it."""
-        return create_collection(collection_id, self.made, item, earlier)
+        return create_collection(collection_id, item, earlier)
 
 
 def publish_month(

@@ -1,27 +1,24 @@
-"""Check a catalogue on disk, without a network: schemas, links, checksums, COGs, honesty."""
+"""Check a catalogue, without a network: schemas, links, checksums, COGs, honesty."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-from posixpath import normpath
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import rasterio
-from rio_cogeo.cogeo import cog_validate
-
-from stac.assets import COG, MULTIHASH_SHA256
 from stac.conformity import schema_faults
-from stac.documents import ROOT_KEY, collection_key, item_key
+from stac.documents import ROOT_KEY, absolute, below, collection_key, item_key
+from stac.errors import DamagedCatalogError
+from stac.read import read_document
+from stac.store import LocalCatalog
+from stac.validate_assets import asset_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
-    from rasterio.io import DatasetReader
+    from stac.store import CatalogStore
+
+    type Document = Mapping[str, Any]
 
 _DOWNWARD = frozenset({"child", "item", "predecessor-version"})
 
@@ -39,13 +36,15 @@ class Problem:
         return f"{self.key}: {self.wrong}"
 
 
-def validate_catalog(root: Path) -> list[Problem]:
+def validate_catalog(place: CatalogStore | Path, *, files: bool = True) -> list[Problem]:
     """Check everything that the root leads to.
 
     Parameters
     ----------
-    root
-        The folder that holds ``catalog.json``.
+    place
+        The catalogue, or the folder that holds ``catalog.json``.
+    files
+        Whether to read the files of the items; without it, they need only be there.
 
     Returns
     -------
@@ -55,153 +54,138 @@ def validate_catalog(root: Path) -> list[Problem]:
         checksum that its item states, every COG is one in the strict sense and agrees with its
         band's description, and no collection mixes synthetic maps with real ones.
     """
-    documents: dict[str, dict[str, Any] | None] = {}
-    problems: list[Problem] = []
-    waiting = [ROOT_KEY]
-    while waiting:
-        key = waiting.pop()
-        if key in documents:
-            continue
-        documents[key] = document = _load(root, key)
-        if document is None:
-            problems.append(Problem(key=key, wrong="missing, or no JSON object"))
-            continue
-        problems += _document_problems(root, key, document)
-        waiting += [target for rel, target in _targets(key, document) if rel in _DOWNWARD]
-    sound = {key: document for key, document in documents.items() if document is not None}
-    problems += [problem for key in sound for problem in _link_problems(root, key, sound)]
-    problems += _mixed(sound)
+    store = LocalCatalog(place) if isinstance(place, Path) else place
+    walk = _Walk(store=store, files=files)
+    problems = [*walk.documents(), *walk.links(), *walk.mixtures()]
     return sorted(problems, key=lambda problem: (problem.key, problem.wrong))
 
 
-def _document_problems(root: Path, key: str, document: dict[str, Any]) -> Iterator[Problem]:
-    for wrong in (*schema_faults(document), *_identity_faults(key, document)):
-        yield Problem(key=key, wrong=wrong)
-    for name, asset in document.get("assets", {}).items():
-        for wrong in _asset_faults(root, key, asset):
-            yield Problem(key=key, wrong=f"asset {name}: {wrong}")
+class _Seen(NamedTuple):
+    """What is remembered of a document: the others are told by it."""
+
+    title: str
+    synthetic: object
+    collection: str | None
 
 
-def _identity_faults(key: str, document: Mapping[str, Any]) -> Iterator[str]:
-    """Check that a document lies where its id says."""
-    if document.get("type") == "Collection" and key != collection_key(document["id"]):
-        yield f"its id is {document['id']}"
-    if document.get("type") == "Feature":
-        version = document["properties"].get("version")
-        archived = document["properties"].get("deprecated", False)
-        item_id = document["id"].removesuffix(f"_v{version}") if archived else document["id"]
-        folder = PurePosixPath(item_key(document.get("collection", ""), item_id)).parent
-        if key != str(folder / f"{document['id']}.json"):
-            yield f"its id is {document['id']}"
+class _Link(NamedTuple):
+    """A relative link, to be looked at when all documents are known."""
+
+    key: str
+    rel: str
+    href: str
+    title: str
+    target: str
 
 
-def _link_problems(
-    root: Path, key: str, documents: Mapping[str, Mapping[str, Any]]
-) -> Iterator[Problem]:
-    for entry in documents[key].get("links", []):
-        wrong = _link_fault(root, key, entry, documents)
-        if wrong is not None:
-            yield Problem(key=key, wrong=f"link {entry['rel']} to {entry['href']}: {wrong}")
+@dataclass(slots=True, kw_only=True)
+class _Walk:
+    """One walk from the root; whole documents are forgotten as soon as they are checked."""
+
+    store: CatalogStore
+    files: bool
+    seen: dict[str, _Seen | None] = field(default_factory=dict)
+    later: list[_Link] = field(default_factory=list)
+
+    def documents(self) -> Iterator[Problem]:
+        """Check every document by itself."""
+        waiting = [ROOT_KEY]
+        while waiting:
+            key = waiting.pop()
+            if key in self.seen:
+                continue
+            document = self._load(key)
+            if document is None:
+                self.seen[key] = None
+                yield Problem(key=key, wrong="missing, or no JSON object")
+                continue
+            self.seen[key] = _remembered(document)
+            yield from self._problems(key, document)
+            waiting += [target for rel, target in _targets(key, document) if rel in _DOWNWARD]
+
+    def links(self) -> Iterator[Problem]:
+        """Check that links lead to what they say."""
+        for one in self.later:
+            wrong = self._link_fault(one)
+            if wrong is not None:
+                yield Problem(key=one.key, wrong=f"link {one.rel} to {one.href}: {wrong}")
+
+    def mixtures(self) -> Iterator[Problem]:
+        """Find items that are synthetic in a real collection, or real in a synthetic one."""
+        for key, seen in self.seen.items():
+            if seen is None or seen.collection is None:
+                continue
+            collection = self.seen.get(collection_key(seen.collection))
+            if seen.synthetic != (None if collection is None else collection.synthetic):
+                yield Problem(key=key, wrong="synthetic and real maps share a collection")
+
+    def _load(self, key: str) -> Document | None:
+        try:
+            return read_document(self.store, key)
+        except DamagedCatalogError:
+            return None
+
+    def _problems(self, key: str, document: Document) -> Iterator[Problem]:
+        for wrong in (*schema_faults(document), *_identity_faults(key, document)):
+            yield Problem(key=key, wrong=wrong)
+        for name, asset in document.get("assets", {}).items():
+            for wrong in asset_faults(self.store, key, asset, files=self.files):
+                yield Problem(key=key, wrong=f"asset {name}: {wrong}")
+        for entry in document.get("links", []):
+            if (fault := _form_fault(key, entry)) is not None:
+                rel, href = entry.get("rel"), entry.get("href")
+                yield Problem(key=key, wrong=f"link {rel} to {href}: {fault}")
+            elif entry["rel"] != "self" and not absolute(entry["href"]):
+                target = below(key, entry["href"])
+                link = _Link(key, entry["rel"], entry["href"], entry["title"], target)
+                self.later.append(link)
+
+    def _link_fault(self, one: _Link) -> str | None:
+        seen = self.seen.get(one.target)
+        if seen is None:
+            there = one.target not in self.seen and self.store.size(one.target) is not None
+            return None if there else "leads nowhere"
+        if one.rel == "predecessor-version" or seen.title == one.title:
+            return None
+        return f"its title is not {seen.title!r}"
 
 
-def _link_fault(
-    root: Path, key: str, entry: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]]
-) -> str | None:
+def _form_fault(key: str, entry: Document) -> str | None:
     if not entry.get("title"):
         return "no title"
-    if entry["rel"] == "self":
-        return None if key == ROOT_KEY else "only the root names itself"
-    if _absolute(entry["href"]):
-        return None
-    target = _below(key, entry["href"])
-    if target not in documents:
-        return None if root.joinpath(target).is_file() else "leads nowhere"
-    title = _title(documents[target])
-    if entry["rel"] == "predecessor-version" or title == entry["title"]:
-        return None
-    return f"its title is not {title!r}"
+    if not entry.get("rel") or not entry.get("href"):
+        return "no rel or no href"
+    if entry["rel"] == "self" and key != ROOT_KEY:
+        return "only the root names itself"
+    return None
 
 
-def _title(document: Mapping[str, Any]) -> str:
-    return str(document.get("title") or document.get("properties", {}).get("title"))
+def _identity_faults(key: str, document: Document) -> Iterator[str]:
+    """Check that a document lies where its id says."""
+    if document.get("type") == "Collection" and key != collection_key(str(document.get("id"))):
+        yield f"its id is {document.get('id')}"
+    if document.get("type") == "Feature":
+        properties = document.get("properties", {})
+        name = str(document.get("id"))
+        if properties.get("deprecated", False):
+            folder = name.removesuffix(f"_v{properties.get('version')}")
+        else:
+            folder = name
+        item = PurePosixPath(item_key(str(document.get("collection", "")), folder))
+        if key != str(item.parent / f"{name}.json"):
+            yield f"its id is {name}"
 
 
-def _targets(key: str, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _remembered(document: Document) -> _Seen:
+    properties = document.get("properties", {})
+    item = document.get("type") == "Feature"
+    synthetic = (properties if item else document).get("vadose:synthetic")
+    collection = str(document.get("collection", "")) if item else None
+    return _Seen(str(document.get("title") or properties.get("title")), synthetic, collection)
+
+
+def _targets(key: str, document: Document) -> Iterator[tuple[str, str]]:
     for entry in document.get("links", []):
-        if not _absolute(entry["href"]):
-            yield entry["rel"], _below(key, entry["href"])
-
-
-def _absolute(href: str) -> bool:
-    return bool(urlsplit(href).scheme) or href.startswith("/")
-
-
-def _below(key: str, href: str) -> str:
-    return normpath(f"{PurePosixPath(key).parent}/{href}")
-
-
-def _asset_faults(root: Path, key: str, asset: Mapping[str, Any]) -> Iterator[str]:
-    path = root / _below(key, asset["href"])
-    if _absolute(asset["href"]) or not path.is_file():
-        yield f"no file {asset['href']} beside its item"
-        return
-    if path.stat().st_size != asset.get("file:size"):
-        yield f"{path.stat().st_size} bytes, stated {asset.get('file:size')}"
-    with path.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    if f"{MULTIHASH_SHA256}{digest}" != asset.get("file:checksum"):
-        yield "its checksum is not the stated one"
-    if asset.get("type") == COG:
-        yield from _cog_faults(path, asset)
-
-
-def _cog_faults(path: Path, asset: Mapping[str, Any]) -> Iterator[str]:
-    try:
-        valid, errors, warnings = cog_validate(path, strict=True, quiet=True)
-    except rasterio.errors.RasterioError:
-        yield "not readable as a raster"
-        return
-    if not valid:
-        yield f"no strictly valid COG: {'; '.join((*errors, *warnings))}"
-    with rasterio.open(path) as raster:
-        stated, found = _bands_stated(asset), _bands_found(raster)
-        grid = (str(raster.crs), list(raster.shape), list(raster.transform[:6]))
-    if stated != found:
-        yield f"the band is {found}, stated {stated}"
-    if grid != (asset["proj:code"], asset["proj:shape"], asset["proj:transform"]):
-        yield f"the grid is {grid}, which its projection fields do not say"
-
-
-def _bands_stated(asset: Mapping[str, Any]) -> object:
-    """Return what an asset says of its bands: of colours, which and how deep they are."""
-    bands = asset["bands"]
-    if "data" not in asset["roles"]:
-        return [(band["name"], band["data_type"]) for band in bands]
-    band = bands[0]
-    return (band["name"], band["unit"], band["nodata"], band["data_type"])
-
-
-def _bands_found(raster: DatasetReader) -> object:
-    if raster.count > 1:
-        return list(
-            zip((one.name for one in raster.colorinterp), map(str, raster.dtypes), strict=True)
-        )
-    return (raster.descriptions[0], raster.units[0], raster.nodata, raster.dtypes[0])
-
-
-def _mixed(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
-    """Find items that are synthetic in a real collection, or real in a synthetic one."""
-    for key, document in documents.items():
-        if document.get("type") != "Feature":
-            continue
-        collection = documents.get(collection_key(document.get("collection", "")), {})
-        if document["properties"].get("vadose:synthetic") != collection.get("vadose:synthetic"):
-            yield Problem(key=key, wrong="synthetic and real maps share a collection")
-
-
-def _load(root: Path, key: str) -> dict[str, Any] | None:
-    try:
-        document = json.loads(root.joinpath(key).read_bytes())
-    except (OSError, ValueError):
-        return None
-    return document if isinstance(document, dict) else None
+        href = str(entry.get("href", ""))
+        if href and not absolute(href):
+            yield str(entry.get("rel")), below(key, href)

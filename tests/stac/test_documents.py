@@ -91,7 +91,7 @@ def toy_item(made: MonthlyMap | None = None, version: int = 1) -> pystac.Item:
 
 def toy_collection(made: MonthlyMap | None = None) -> dict[str, Any]:
     made = made or toy_map()
-    return create_collection("soil-moisture-1km-monthly", made, as_document(toy_item(made)))
+    return create_collection("soil-moisture-1km-monthly", as_document(toy_item(made)))
 
 
 def check_expected(name: str, document: dict[str, Any]) -> None:
@@ -164,14 +164,14 @@ def test_a_collection_grows_with_its_items() -> None:
     first = toy_collection()
     later = toy_map(month=MAY.shift(3))
     item = as_document(toy_item(later))
-    both = create_collection(first["id"], later, item, first)
+    both = create_collection(first["id"], item, first)
     hrefs = [entry["href"] for entry in links_by(both, "item")]
     assert hrefs == [f"./{item_id}/{item_id}.json" for item_id in (toy_item().id, later.item_id)]
     assert both["extent"]["temporal"]["interval"] == [
         ["2020-05-01T00:00:00Z", "2020-08-31T23:59:59Z"]
     ]
     assert both["cube:dimensions"]["time"]["extent"] == both["extent"]["temporal"]["interval"][0]
-    assert create_collection(first["id"], later, item, both) == both
+    assert create_collection(first["id"], item, both) == both
 
 
 def test_what_others_add_to_a_collection_stays() -> None:
@@ -181,7 +181,7 @@ def test_what_others_add_to_a_collection_stays() -> None:
     via = {"rel": "via", "href": "./iso.xml", "title": "ISO"}
     added = {**first, "assets": mirror, "links": [*first["links"], via]}
     later = toy_map(month=MAY.shift(1))
-    both = create_collection(first["id"], later, as_document(toy_item(later)), added)
+    both = create_collection(first["id"], as_document(toy_item(later)), added)
     assert both["assets"] == mirror
     assert links_by(both, "via") == [via]
 
