@@ -94,6 +94,7 @@ def ablation(
     *,
     sif_inputs: Collection[str],
     seeds: Sequence[int],
+    arms: Sequence[Arm] = ARMS,
     threads: int = 1,
     progress: Progress = silent,
     resamples: int = 1000,
@@ -114,6 +115,8 @@ def ablation(
     seeds
         Of the candidate and of the shuffling; five or more, since a new seed alone moves a score
         by as much as SIF may.
+    arms
+        Those to compare; A is among them.
     threads
         Folds at once.
     progress
@@ -132,10 +135,10 @@ def ablation(
         raise ModelError("the table has no column sif, so there is nothing to leave out")
     predictions: dict[Arm, NDArray[np.float64]] = {}
     columns: dict[Arm, int] = {}
-    for done, arm in enumerate(ARMS):
+    for done, arm in enumerate(arms):
         runs = []
         for number, seed in enumerate(seeds):
-            share = (done + number / len(seeds)) / len(ARMS)
+            share = (done + number / len(seeds)) / len(arms)
             progress(share, f"arm {arm}, {TITLES[arm]}, seed {seed}")
             rows = arm_table(table, arm, sif_inputs, seed)
             columns[arm] = len(rows.features)

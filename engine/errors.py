@@ -9,6 +9,7 @@
     ├── GridMismatchError (ValueError)     two rasters that must share a grid do not
     ├── UnitsError (ValueError)            a variable is not in the unit that a function needs
     └── ModelError (ValueError)            a model cannot be trained, stored or applied
+        ├── UntrainableError               the rows at hand are too few, or teach nothing
         ├── ParityError                    the ONNX file and its estimator disagree
         ├── FeatureMismatchError           features or their units differ from the model's
         └── TamperedModelError             the file is not the one that its card describes
@@ -117,6 +118,10 @@ class UnitsError(VadoseError, ValueError):
 
 class ModelError(VadoseError, ValueError):
     """A model cannot be trained, stored or applied."""
+
+
+class UntrainableError(ModelError):
+    """What a model is to learn from is too little, mostly missing or never varies."""
 
 
 class ParityError(ModelError):

@@ -23,7 +23,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from engine.models.bootstrap import Clusters, Interval
-from engine.models.splits import Fold
+from engine.models.splits import drawn
 from engine.progress import silent
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ def importance(
     resamples
         Draws of the intervals, of clusters and of repeats.
     """
-    table, blocks, folds = _drawn(table, splits, split, rows, seed)
+    table, splits = drawn(table, splits, rows, seed)
+    folds = splits[split].folds
     names = [feature.name for feature in table.features]
     chosen = _groups(names, shipped_groups() if groups is None else groups)
     made = _Dealt.of(len(table), chosen, repeats)
@@ -123,7 +124,7 @@ def importance(
     for number, fold in enumerate(folds):
         progress(number / len(folds), f"importance: {split} fold {number + 1}")
         seen = table.rows(fold.train)
-        inner = blocks[fold.train]
+        inner = splits.blocks[fold.train]
         fitted = candidate.in_folds().fit(seen.values, seen.truth, folds=inner, seed=seed)
         made.take(fitted, table.values[fold.test], fold.test, names, random)
     impurity = dict(zip(names, made.mean_gains(len(names)), strict=True)) if made.gains else {}
@@ -146,20 +147,6 @@ def importance(
         shares=tuple(sorted(shares, key=lambda share: -share.loss.value)),
         impurity=impurity,
     )
-
-
-def _drawn(
-    table: Table, splits: Splits, split: SplitName, most: int | None, seed: int
-) -> tuple[Table, NDArray[np.int64], tuple[Fold, ...]]:
-    """Draw rows, and return them with their blocks and folds."""
-    folds = splits[split].folds
-    if most is None or len(table) <= most:
-        return table, splits.blocks, folds
-    rows = np.sort(np.random.default_rng(seed).choice(len(table), most, replace=False))
-    kept = np.zeros(len(table), dtype=bool)
-    kept[rows] = True
-    fewer = tuple(Fold(train=fold.train[rows], test=fold.test[rows]) for fold in folds)
-    return table.rows(kept), splits.blocks[rows], fewer
 
 
 @cache

@@ -13,7 +13,7 @@ All algorithms and all sets of predictors are compared on the same folds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -141,6 +141,33 @@ def deal(table: Table, *, seed: int = 20, side: float = BLOCK_SIDE) -> Splits:
         left_out=dealing.left_out,
         side=side,
     )
+
+
+def drawn(table: Table, splits: Splits, most: int | None, seed: int) -> tuple[Table, Splits]:
+    """Draw so many rows of a table at random, and keep each in its folds.
+
+    Parameters
+    ----------
+    table, splits
+        Rows and how they are held out.
+    most
+        Most rows; all where there are no more, or where not given.
+    seed
+        Of the draw.
+    """
+    if most is None or len(table) <= most:
+        return table, splits
+    rows = np.sort(np.random.default_rng(seed).choice(len(table), most, replace=False))
+    kept = np.zeros(len(table), dtype=bool)
+    kept[rows] = True
+    found = {
+        name: replace(
+            split,
+            folds=tuple(Fold(train=fold.train[rows], test=fold.test[rows]) for fold in split.folds),
+        )
+        for name, split in splits.found.items()
+    }
+    return table.rows(kept), replace(splits, blocks=splits.blocks[rows], found=found)
 
 
 def folds_of(number: NDArray[np.integer]) -> tuple[Fold, ...]:

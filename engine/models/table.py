@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from engine.errors import MissingDataError, ModelError
+from engine.errors import MissingDataError, UntrainableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -95,7 +95,7 @@ class Table:
 
         Raises
         ------
-        ModelError
+        UntrainableError
             Where fewer than 50 rows remain, a column is missing in more than half of them, or
             no column varies.
         """
@@ -150,7 +150,12 @@ def _varying(table: Table) -> Table:
     highest, lowest = np.nanmax(table.values, axis=0), np.nanmin(table.values, axis=0)
     varies = highest > lowest
     if not varies.any():
-        raise ModelError("no predictor varies over the training rows")
+        fixed = zip(table.features, highest, strict=True)
+        found = ", ".join(f"{feature.name} is always {value:g}" for feature, value in fixed)
+        raise UntrainableError(
+            f"no predictor varies over the {len(table)} training rows: {found}; needed: one that "
+            "does"
+        )
     columns = tuple(zip(table.features, varies, highest, strict=True))
     return replace(
         table,
@@ -163,7 +168,7 @@ def _varying(table: Table) -> Table:
 def _check_finite(table: Table) -> None:
     for feature, values in zip(table.features, table.values.T, strict=True):
         if count := int(np.isinf(values).sum()):
-            raise ModelError(
+            raise UntrainableError(
                 f"predictor {feature.name} is infinite in {count} rows; allowed: numbers, and NaN "
                 "where missing"
             )
@@ -172,7 +177,7 @@ def _check_finite(table: Table) -> None:
 def _check_missing(table: Table) -> None:
     for feature, share in zip(table.features, np.isnan(table.values).mean(axis=0), strict=True):
         if share > MAX_MISSING:
-            raise ModelError(
+            raise UntrainableError(
                 f"predictor {feature.name} is missing in {share:.0%} of the rows; allowed: "
                 f"at most {MAX_MISSING:.0%}. Leave it out or extend the archive"
             )
@@ -181,7 +186,7 @@ def _check_missing(table: Table) -> None:
 def _enough(table: Table) -> Table:
     if len(table) < MIN_ROWS:
         reasons = [f"{count} removed: {rule}" for rule, count in table.removed.items() if count]
-        raise ModelError(
+        raise UntrainableError(
             f"only {len(table)} rows to learn {table.target.name} from"
             f"{f' ({"; ".join(reasons)})' if reasons else ''}; needed: {MIN_ROWS}"
         )
@@ -230,7 +235,7 @@ def gathered[T](
 def joined(tables: Sequence[Table]) -> Table:
     """Put tables of the same columns below each other."""
     if not tables:
-        raise ModelError("there is nothing to train on: no month was given")
+        raise UntrainableError("there is nothing to train on: no month was given")
     first = tables[0]
     return replace(
         first,

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.ablation import ablation
 from engine.models.bootstrap import Clusters
 from engine.models.candidates import Best
 from engine.models.card import (
@@ -26,11 +27,13 @@ from engine.models.card import (
 from engine.models.choice import choose
 from engine.models.importance import importance
 from engine.models.parity import check_parity
-from engine.models.pilot import measured_splits
+from engine.models.pilot import PILOT, measured_splits
 from engine.models.scoring import Scoring, scored
+from engine.models.splits import drawn
 from engine.models.store import TrainedModel
 from engine.models.tuning import tune
 from engine.progress import silent, span
+from engine.provenance import SIF
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from engine.ablation import Ablation, Arm
     from engine.grids import BBox
     from engine.models.candidates import AnyCandidate, Candidate, Fitted, Kind
     from engine.models.importance import Importance
@@ -53,6 +57,10 @@ _UNSEEN: SplitName = "spatial-block"
 """Split whose rows are asked for what the predictors are worth."""
 _DEALS, _ASKED = 10, 8000
 """How often predictors are dealt anew, and among how many rows at most."""
+_ARMS: tuple[Arm, ...] = ("A", "B", "C", "E1", "E2")
+"""Arms of which a training has the columns."""
+_ARM_ROWS, _ARM_SEEDS = (1000, 12_000), range(5)
+"""Rows that tell what SIF is worth, at least and at most; and seeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +181,7 @@ def training(
     onnx = fitted.to_onnx(table.features, table.target, _notes(task, settings))
     parity = check_parity(fitted, onnx, table.values)
     worth = _permuted(table, settings, splits, span(progress, _FITTED, 1.0))
+    sif = _sif_arms(table, splits, threads)
     progress(1.0, "model trained")
     card = ModelCard(
         id="",
@@ -197,6 +206,7 @@ def training(
         intervals=Clusters.of(table).definition,
         comparison=_compared(scorings),
         permutation=worth,
+        ablation=sif,
         splits_left_out=dict(splits.left_out),
         omissions=dict(task.omissions),
         upstream=task.upstream,
@@ -265,6 +275,24 @@ def _permuted(
         rows=_ASKED,
         seed=settings.seed,
         progress=progress,
+    )
+
+
+def _sif_arms(table: Table, splits: Splits, threads: int) -> Ablation | None:
+    """Ask a quick model what SIF is worth, where it is a predictor and there are rows enough."""
+    least, most = _ARM_ROWS
+    if SIF not in [feature.name for feature in table.features] or len(table) < least:
+        return None
+    rows, folds = drawn(table, splits, most, seed=0)
+    return ablation(
+        rows,
+        PILOT,
+        folds,
+        folds.headline.name,
+        sif_inputs=(),
+        seeds=_ARM_SEEDS,
+        arms=_ARMS,
+        threads=threads,
     )
 
 

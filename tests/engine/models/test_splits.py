@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.errors import ModelError
 from engine.grids import COARSE_PIXEL
-from engine.models.splits import SPLITS, deal
+from engine.models.splits import SPLITS, deal, drawn
 from engine.testing import toy_table
 
 if TYPE_CHECKING:
@@ -154,3 +154,18 @@ def test_the_same_seed_deals_alike(table: Table) -> None:
         pairs = zip(one[name].folds, again[name].folds, strict=True)
         assert all((a.test == b.test).all() for a, b in pairs)
     assert (one["random"].folds[0].test != other["random"].folds[0].test).any()
+
+
+def test_drawn_rows_stay_in_their_folds() -> None:
+    """Of fewer rows each is held out with the same others as before."""
+    table = toy_table(cells=64, months=4)
+    splits = deal(table)
+    fewer, folds = drawn(table, splits, 100, seed=3)
+    assert len(fewer) == folds.blocks.size == 100
+    place = {key: row for row, key in enumerate(zip(table.x, table.y, table.time, strict=True))}
+    rows = [place[key] for key in zip(fewer.x, fewer.y, fewer.time, strict=True)]
+    for name, split in splits.found.items():
+        for whole, part in zip(split.folds, folds[name].folds, strict=True):
+            np.testing.assert_array_equal(part.test, whole.test[rows])
+            np.testing.assert_array_equal(part.train, whole.train[rows])
+    assert drawn(table, splits, None, seed=3)[0] is table

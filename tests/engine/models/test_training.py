@@ -12,6 +12,7 @@ from engine.errors import InputError, ModelError
 from engine.models.blocks import block_folds, spatial_blocks
 from engine.models.candidates import RandomForest, candidate
 from engine.models.scores import metrics
+from engine.models.splits import SPLITS
 from engine.models.table import Table, Variable, joined
 from engine.models.training import train
 from engine.testing import toy_table, toy_task
@@ -194,3 +195,29 @@ def test_unknown_settings_are_refused() -> None:
         RandomForest.model_validate({"tres": 5})
     with pytest.raises(InputError, match="allowed: dnn, rf, stacking, svr, xgboost"):
         candidate("sif", "lstm")
+
+
+def test_sif_is_asked_for_its_worth_where_rows_are_enough() -> None:
+    """Whether it helps stands on the card, with intervals; small tables would not know."""
+    table = toy_table(cells=144, months=8)
+    sif = Variable(name="sif", units="mW m-2 nm-1 sr-1")
+    table = replace(table, features=(*table.features[:3], sif))
+    card = train(table, toy_task(table)).card
+    assert card.ablation is not None
+    assert [arm.arm for arm in card.ablation.arms] == ["A", "B", "C", "E1", "E2"]
+    assert card.ablation.split == "spatial-block"
+    few = table.rows(table.time < "2020-03")
+    assert train(few, toy_task(few)).card.ablation is None
+
+
+def test_scores_have_intervals_that_hold_them() -> None:
+    """Of every split, and the number is that of the pooled rows."""
+    table = toy_table(cells=144, months=14)
+    card = train(table, toy_task(table)).card
+    assert {score.split for score in card.scores} == set(SPLITS)
+    for score in card.scores:
+        assert score.intervals is not None
+        for name in ("r2", "rmse", "mae", "r", "bias"):
+            interval = getattr(score.intervals, name)
+            assert interval.value == pytest.approx(getattr(score.pooled, name), abs=1e-6)
+            assert interval.lower < interval.value < interval.upper
