@@ -15,7 +15,7 @@ from engine.products import decode
 from processes.bounds import Bounds
 from processes.cutout import asked_region, check_extent
 from processes.definitions import RECONSTRUCT_SIF
-from processes.reconstruction import named_card
+from processes.named_model import named_card
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from engine.features import Feature
     from engine.granules import Granule
     from engine.models.candidates import Kind
-    from engine.models.card import ModelCard
     from engine.months import Month
     from engine.region import Region
     from processes.inputs import DownscaleSmapInputs, ReconstructionInputs
@@ -122,7 +121,8 @@ type _Predictors = tuple[tuple[str, ...], bool, Mapping[str, str]]
 def _predictors(
     process_id: str, inputs: ReconstructionInputs, store: FeatureStore, settings: Settings
 ) -> _Predictors:
-    card = _named_card(process_id, inputs, store, settings)
+    kind: Kind = "sif" if process_id == RECONSTRUCT_SIF.id else "soil-moisture"
+    card = named_card(ModelStore(settings.model_folder), inputs, kind, store)
     if process_id == RECONSTRUCT_SIF.id:
         if not store.region.sif:
             allowed = "a region with sif: true"
@@ -132,15 +132,6 @@ def _predictors(
         names = tuple(name for name in card.feature_names if name != SIF)
         return names, SIF in card.feature_names, card.omissions
     return _asked_predictors(cast("DownscaleSmapInputs", inputs), store)
-
-
-def _named_card(
-    process_id: str, inputs: ReconstructionInputs, store: FeatureStore, settings: Settings
-) -> ModelCard | None:
-    if inputs.model is None:
-        return None
-    kind: Kind = "sif" if process_id == RECONSTRUCT_SIF.id else "soil-moisture"
-    return named_card(ModelStore(settings.model_folder), inputs.model, kind, store.archive)
 
 
 def _asked_predictors(inputs: DownscaleSmapInputs, store: FeatureStore) -> _Predictors:

@@ -20,11 +20,8 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from engine.archive import Archive
     from engine.feature_store import FeatureStore
     from engine.granules import Granule
-    from engine.models.candidates import Kind
-    from engine.models.card import ModelCard
     from engine.models.store import ModelStore, TrainedModel
     from engine.models.training import Task
     from engine.months import Month
@@ -204,24 +201,3 @@ def _check_training(task: Task, policy: TrainingPolicy, seconds: float) -> None:
             f"{math.ceil(seconds / 60)} minutes",
             "true, to train one nevertheless",
         )
-
-
-def named_card(models: ModelStore, model_id: str, kind: Kind, archive: Archive) -> ModelCard:
-    """Return the card of the stored model that a request names, if it may be applied here.
-
-    Raises
-    ------
-    InputError
-        Where there is none, it predicts something else, or it has learnt from a synthetic world
-        and shall map a real one (or the other way round).
-    """
-    if model_id not in models.ids():
-        stored = ", ".join(card.id for card in models.cards() if card.kind == kind)
-        raise InputError("model", f"there is no model {model_id!r}", stored or "none is stored yet")
-    card = models.card(model_id)
-    if card.kind != kind:
-        raise InputError("model", f"{model_id} predicts {card.kind}", f"a model of {kind}")
-    if card.synthetic != archive.synthetic:
-        learnt, other = ("a synthetic", "a real") if card.synthetic else ("a real", "a synthetic")
-        raise InputError("model", f"{model_id} has learnt from {learnt} archive", f"{other} one's")
-    return card

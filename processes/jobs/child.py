@@ -14,7 +14,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from engine.errors import InputError, MissingDataError, VadoseError
+from engine.errors import InputError, MissingDataError, UntrainableError, VadoseError
 from processes.errors import DismissedError, InvalidInputsError
 from processes.jobs.messages import Failed, Fenced, Finished, Progressed
 from processes.jobs.model import LogEntry
@@ -39,7 +39,7 @@ LONGEST_LINE = 2000
 """Characters of a line of the log that are kept."""
 INTERNAL = "the service failed while it worked on the job; its log says why"
 NO_MEMORY = "the work did not get the memory that it asked for"
-_BY_CLIENT = (InputError, InvalidInputsError, MissingDataError)
+_BY_CLIENT = (InputError, InvalidInputsError, MissingDataError, UntrainableError)
 _STORAGE = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
