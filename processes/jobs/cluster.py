@@ -14,6 +14,7 @@ import socket
 import sys
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, cast
+from uuid import uuid4
 
 import dask
 from distributed import Client, Scheduler, Worker, fire_and_forget, get_worker
@@ -102,7 +103,9 @@ class DaskPlacer:
                 supervise,
                 step.job_id,
                 step.name,
-                key=f"{step.job_id}/{step.name}/{step.attempt + 1}",
+                # Each hint has a key of its own. One with the key of another is that other to Dask,
+                # which may wait at a worker that is busy with what the scheduler does not know of.
+                key=f"{step.job_id}/{step.name}/{step.attempt + 1}/{uuid4().hex}",
                 workers=[worker],
                 allow_other_workers=True,
                 pure=False,
