@@ -15,7 +15,6 @@ from engine.cog import geobox_of, read_cog
 from engine.errors import InputError, MissingDataError
 from engine.feature_store import FeatureStore
 from engine.grids import BBox, block_mean, coarse_of, spread
-from engine.lessons import coarse_rain
 from engine.months import Month
 from engine.quality import quality_table
 from engine.region import load_region
@@ -209,26 +208,23 @@ class PublishedMaps:
         store = self._store
         if store is not None:
             here = coarse_of(store.area)
-            rain = coarse_rain(store, month) if self._rain else None
-            if rain is not None:
-                found["precipitation"] = placed(rain, here, target)
-            ndvi = self._ndvi(store, month)
-            if ndvi is not None:
-                found["ndvi"] = placed(block_mean(ndvi, _MIN_VALID), here, target)
+            names = ["precipitation", "ndvi"] if self._rain else ["ndvi"]
+            for name in store.available(names):
+                values = self._feature(store, month, name)
+                if values is not None:
+                    found[name] = placed(block_mean(values, _MIN_VALID), here, target)
         item = self._sif.get(month)
         if item is not None:
-            values = read_cog(_path(item, "sif"))
-            whole = placed(values.to_numpy(), fine_grid(geobox_of(values)), self.grid)
+            sif = read_cog(_path(item, "sif"))
+            whole = placed(sif.to_numpy(), fine_grid(geobox_of(sif)), self.grid)
             found["sif"] = block_mean(whole, _MIN_VALID)
         return found
 
-    def _ndvi(self, store: FeatureStore, month: Month) -> Floats | None:
-        if not store.available(["ndvi"]):
-            return None
+    def _feature(self, store: FeatureStore, month: Month, name: str) -> Floats | None:
         try:
-            return store.month(month, ["ndvi"])["ndvi"].to_numpy()
+            return store.month(month, [name])[name].to_numpy()
         except MissingDataError as error:
-            self.silent[f"NDVI {month}"] = str(error)
+            self.silent[f"{name} {month}"] = str(error)
             return None
 
 
