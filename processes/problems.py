@@ -39,6 +39,7 @@ LOGGER = logging.getLogger(__name__)
 
 _OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
 _PLAIN = "about:blank"
+PROBLEM = "application/problem+json"
 
 _TABLE: Mapping[type[VadoseError], tuple[HTTPStatus, str, str]] = {
     InvalidInputsError: (HTTPStatus.BAD_REQUEST, _PLAIN, "Invalid inputs"),
@@ -70,20 +71,35 @@ async def answer_error(request: Request, error: Exception) -> Response:
     page, all others ``application/problem+json``. What we do not know is logged, and the client
     sees no internals.
     """
-    status, kind, title, detail = _explain(request, error)
-    if not isinstance(error, (*_TABLE, NoResultsError, HTTPException)):
-        LOGGER.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    status, _, title, detail = _explain(request, error)
+    _log_unknown(request, error)
     on_execution = request.url.path.endswith("/execution")
     if not on_execution and wants_html(request):
         shown = {"title": title, "detail": detail}
         return render(request, "problem.html", status=status, headers=_headers(error), **shown)
-    problem: dict[str, JsonValue] = {"type": kind, "title": title, "status": int(status)}
+    return _problem(request, error, "application/json" if on_execution else PROBLEM)
+
+
+async def answer_data(request: Request, error: Exception) -> Response:
+    """Answer with data whatever the reader likes, for a part of the service without pages."""
+    _log_unknown(request, error)
+    return _problem(request, error, PROBLEM)
+
+
+def _problem(request: Request, error: Exception, media_type: str) -> Response:
+    status, kind, title, detail = _explain(request, error)
+    said: dict[str, JsonValue] = {"type": kind, "title": title, "status": int(status)}
     return JSONResponse(
-        problem | {"detail": detail} | _by_input(error),
+        said | {"detail": detail} | _by_input(error),
         status_code=status,
         headers=_headers(error),
-        media_type="application/json" if on_execution else "application/problem+json",
+        media_type=media_type,
     )
+
+
+def _log_unknown(request: Request, error: Exception) -> None:
+    if not isinstance(error, (*_TABLE, NoResultsError, HTTPException)):
+        LOGGER.error("%s %s failed", request.method, request.url.path, exc_info=error)
 
 
 def _by_input(error: Exception) -> dict[str, JsonValue]:

@@ -24,12 +24,13 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
-VERSION = "0001"
+VERSION = "0002"
 """The newest migration."""
 
 METADATA = MetaData()
@@ -210,3 +211,46 @@ LEADERS = Table(
     Column("until", Time, nullable=False),
 )
 """A row per thing that one alone does."""
+
+CATALOG_COLLECTIONS = Table(
+    "catalog_collections",
+    METADATA,
+    Column("id", Words, primary_key=True),
+    Column("document", JSON, nullable=False),
+)
+"""A row per published collection, without the links to its items."""
+
+CATALOG_FOOTPRINTS = Table(
+    "catalog_footprints",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("west", Float, nullable=False),
+    Column("south", Float, nullable=False),
+    Column("east", Float, nullable=False),
+    Column("north", Float, nullable=False),
+    # None where the footprint is the box itself, as those of maps are.
+    Column("geometry", JSON(none_as_null=True)),
+)
+"""A row per outline; all months of a region share one, so that geometry is looked at once."""
+
+CATALOG_ITEMS = Table(
+    "catalog_items",
+    METADATA,
+    Column("collection", Words, primary_key=True),
+    Column("id", Words, primary_key=True),
+    Column("footprint", Integer, ForeignKey("catalog_footprints.id"), nullable=False, index=True),
+    Column("datetime", Time, nullable=False),
+    Column("start_datetime", Time, nullable=False),
+    Column("end_datetime", Time, nullable=False),
+    Column("created", Time, nullable=False),
+    Column("updated", Time, nullable=False),
+    Column("title", Words, nullable=False),
+    Column("properties", JSON().with_variant(JSONB, "postgresql"), nullable=False),
+    Column("document", JSON, nullable=False),
+    # What the catalogue's storage says of the item's file, by which a change is seen.
+    Column("stamp", Words, nullable=False),
+    Index("catalog_items_by_time", "datetime", "collection", "id"),
+    Index("catalog_items_by_id", "id"),
+)
+"""A row per published item: what is searched, and the item as it is written."""

@@ -1,0 +1,120 @@
+"""The STAC API as an application of its own, mounted at ``/stac``."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import attr
+from fastapi.exceptions import RequestValidationError
+from stac_fastapi.api.app import StacApi
+from stac_fastapi.api.models import (
+    ItemCollectionUri,
+    create_get_request_model,
+    create_post_request_model,
+)
+from stac_fastapi.extensions import (
+    FieldsExtension,
+    SearchFilterExtension,
+    SortExtension,
+    TokenPaginationExtension,
+)
+from stac_fastapi.extensions.filter import FilterConformanceClasses
+from stac_fastapi.extensions.pagination.request import GETTokenPagination
+from stac_fastapi.types.config import ApiSettings
+from starlette.exceptions import HTTPException
+
+from engine.errors import VadoseError
+from processes.errors import InvalidRequestError
+from processes.problems import answer_data
+from processes.search.client import CatalogClient
+from processes.search.links import Addresses
+from stac.products import catalog_texts
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from processes.search.index import CatalogIndex
+    from processes.settings import Settings
+
+PATH = "/stac"
+"""Where the API is mounted."""
+
+_FILTER_CLASSES = [
+    FilterConformanceClasses.FILTER,
+    FilterConformanceClasses.SEARCH,
+    FilterConformanceClasses.BASIC_CQL2,
+    FilterConformanceClasses.CQL2_JSON,
+    FilterConformanceClasses.CQL2_TEXT,
+    "http://www.opengis.net/spec/cql2/1.0/conf/advanced-comparison-operators",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/spatial-functions",
+]
+_SORT_CLASSES = ["https://api.stacspec.org/v1.0.0/item-search#sort"]
+
+
+@attr.s
+class _PagedItems(ItemCollectionUri, GETTokenPagination):
+    """What may be asked of a collection's items."""
+
+
+def create_search(settings: Settings, index: CatalogIndex) -> FastAPI:
+    """Build the API.
+
+    Parameters
+    ----------
+    settings
+        Its public address.
+    index
+        What is published.
+    """
+    texts = catalog_texts()
+
+    def addresses(request: Request) -> Addresses:
+        # Below the mount, the address of a request's root ends with the mount's path.
+        here = str(request.base_url).rstrip("/").removesuffix(PATH)
+        base = here if settings.url is None else str(settings.url).rstrip("/")
+        return Addresses(api=f"{base}{PATH}", files=f"{base}/catalog", title=texts.title)
+
+    client = CatalogClient(index=index, addresses=addresses, landing_page_id=texts.id)
+    searching = [
+        FieldsExtension(),
+        SortExtension(conformance_classes=_SORT_CLASSES),
+        SearchFilterExtension(client=client, conformance_classes=_FILTER_CLASSES),
+        TokenPaginationExtension(),
+    ]
+    api = StacApi(
+        settings=ApiSettings(
+            stac_fastapi_title=texts.title,
+            stac_fastapi_description=texts.description,
+            stac_fastapi_landing_id=texts.id,
+            stac_fastapi_version=version("vadose"),
+            enable_direct_response=True,
+            _env_file=None,
+        ),
+        client=client,
+        extensions=searching,
+        search_get_request_model=create_get_request_model(searching),
+        search_post_request_model=create_post_request_model(searching),
+        items_get_request_model=_PagedItems,
+        # What lies around the whole service does this for all of it.
+        middlewares=[],
+    )
+    application: FastAPI = api.app
+    for kind in (VadoseError, HTTPException, Exception):
+        application.add_exception_handler(kind, answer_data)
+    application.add_exception_handler(RequestValidationError, _answer_invalid)
+    return application
+
+
+async def _answer_invalid(request: Request, error: Exception) -> Response:
+    """Say in words what stac-fastapi's models object to."""
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    said = "; ".join(
+        f"{'.'.join(str(part) for part in fault['loc'][1:]) or 'body'}: {fault['msg']}"
+        for fault in faults[:5]
+    )
+    told = InvalidRequestError(said or "the request is not understood")
+    return await answer_data(request, told)
