@@ -13,7 +13,8 @@ from engine.provenance import map_granules
 from processes.monthly import MonthlyProgram
 from processes.plan import SIF
 from processes.reconstruct_sif import sif_model
-from processes.reconstruction import Chosen, TrainingPolicy, choose_model, training_seconds
+from processes.reconstruction import Chosen, TrainingPolicy, choose_model
+from processes.training_time import training_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -154,7 +155,7 @@ def _fitting(
         partial(_train, plan, wanted, sif, threads),
         progress,
         policy=policy,
-        seconds=training_seconds(plan.store, plan.training),
+        seconds=training_seconds(plan.store, plan.training, wanted),
     )
 
 

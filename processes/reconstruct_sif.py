@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from engine.provenance import sif_granules
 from engine.sif import sif_month, sif_task, train_sif
 from processes.monthly import MonthlyProgram
-from processes.reconstruction import Chosen, TrainingPolicy, choose_model, training_seconds
+from processes.reconstruction import Chosen, TrainingPolicy, choose_model
+from processes.training_time import training_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

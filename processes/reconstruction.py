@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     type Train = Callable[[Progress], TrainedModel]
 
 
-SECONDS_PER_CELL_MONTH = 1.2e-4
-"""Training on one fine cell and month, granules read included; measured on two cores."""
-
 _KEY_DIGITS = 16
 """Digits of a task's key in the name of its lock."""
 
@@ -125,14 +122,6 @@ class TrainingPolicy:
     def for_upstream(self) -> TrainingPolicy:
         """Return the policy for a model that another one needs: a stored one will do."""
         return replace(self, retrain=False)
-
-
-def training_seconds(store: FeatureStore, months: Sequence[Month]) -> float:
-    """Estimate how long a training takes whose features must all be made.
-
-    What is stored is not looked at: with it the training is shorter than this.
-    """
-    return SECONDS_PER_CELL_MONTH * store.area.shape.y * store.area.shape.x * len(months)
 
 
 def choose_model(
