@@ -36,8 +36,11 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from engine.feature_sources import Sources
+    from engine.features import Feature
     from engine.granules import Field, Granule
     from engine.grids import FloatArray
+    from engine.making import Make
     from engine.world.build import World
     from engine.world.domain import Domain
     from engine.world.land import Land
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
 _REACH = timedelta(days=40)
 """How long after its end a month's features may still depend on what is seen, and before it."""
 _SMAP = "SPL4SMGP"
+_SEEN_ONCE = "reflectance"
+"""Derivation of features that no month asks for twice: the model of SIF alone sees them."""
 
 
 def cube(
@@ -101,7 +106,7 @@ def watched(
     )
     due: deque[TrueMonth] = deque()
     beside = [_OtherSmap.of(world, domain, land, errors) for errors in smap_errors]
-    for seen in observe(world.preset, domain, land, seed, beside=beside):
+    for seen in observe(world.preset, domain, land, seed, beside=beside, judges=False):
         if isinstance(seen, TrueMonth):
             due.append(seen)
         elif isinstance(seen, Observation):
@@ -146,15 +151,37 @@ class CubeStore(FeatureStore):
         super().__init__(archive, region, folder, WeightCache(None), climatology=False)
         self._unwritten = archive
         self._cache = _Recent()  # type: ignore[assignment]
+        self._made_of: dict[tuple[str, str], Field] = {}
 
     def end_month(self, month: Month) -> None:
         """Forget what no later month needs."""
         self._unwritten.forget(month.first_day - _REACH + timedelta(days=31))
         self._cache.forget()  # type: ignore[attr-defined]
+        held = self._unwritten.names
+        self._made_of = {key: field for key, field in self._made_of.items() if key[0] in held}
 
     def decode(self, granule: Granule, variables: Sequence[str]) -> Mapping[str, Field]:
         """Read variables of a granule from memory."""
         return self._unwritten.decode(granule, self.area, variables)
+
+    def _make(self, features: tuple[Feature, ...], found: Sources) -> Make:
+        """Return how features are made of a granule, once: the next month may ask again."""
+        make_new = super()._make
+
+        def make(granule: Granule) -> Mapping[str, Field]:
+            file = granule.path.name
+            known = {
+                one.name: self._made_of[file, one.name]
+                for one in features
+                if (file, one.name) in self._made_of
+            }
+            new = tuple(one for one in features if one.name not in known)
+            made = dict(make_new(new, found)(granule)) if new else {}
+            kept = {one.name for one in new if one.derive != _SEEN_ONCE}
+            self._made_of |= {(file, name): made[name] for name in kept & made.keys()}
+            return known | made
+
+        return make
 
 
 class _Recent:

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 
 
 def observe(
-    preset: Preset, domain: Domain, land: Land, seed: int, *, beside: Sequence[Instrument] = ()
+    preset: Preset,
+    domain: Domain,
+    land: Land,
+    seed: int,
+    *,
+    beside: Sequence[Instrument] = (),
+    judges: bool = True,
 ) -> Iterator[Observation | TrueMonth | StationRecord]:
     """Simulate a world and yield what there is to see of it, in the order it becomes known.
 
@@ -45,6 +51,8 @@ def observe(
         Of the world.
     beside
         Instruments that no archive has, to look at the same truth.
+    judges
+        Whether to see what maps are only compared with: other maps, and stations.
 
     Yields
     ------
@@ -64,10 +72,13 @@ def observe(
         Fluorescence(preset, domain, seed),
         Precipitation(preset, domain, rain_error, seed),
     )
-    others = [ComparisonMap(name, preset, domain, seed) for name in known_errors()]
-    truth, stations = MonthlyTruth(preset, domain), Stations(preset, domain, land, seed)
+    names = known_errors() if judges else ()
+    others = [ComparisonMap(name, preset, domain, seed) for name in names]
+    truth = MonthlyTruth(preset, domain)
+    stations = Stations(preset, domain, land, seed) if judges else None
     for day in simulate(preset, domain, land, seed):
         for instrument in (*instruments, *others, *beside):
             yield from instrument.see(day)
         yield from truth.see(day)
-        yield from stations.see(day)
+        if stations is not None:
+            yield from stations.see(day)

@@ -25,10 +25,11 @@ from engine.world.build import load
 from engine.world.cube import watched, write_month
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from engine.features import Feature
     from engine.granules import Field, Granule
+    from engine.models.candidates import Candidate
     from engine.models.store import TrainedModel
     from engine.months import Period
     from engine.world.cube import CubeStore
@@ -48,6 +49,7 @@ def write_sif_cube(
     out: Path,
     *,
     smap_errors: Sequence[SmapErrors] = (),
+    sif_model: Candidate | None = None,
 ) -> tuple[Path, ...]:
     """Write a world's months with SIF as ``cube_YYYY-MM.nc``, or leave them where they are.
 
@@ -57,6 +59,8 @@ def write_sif_cube(
         As in :func:`engine.world.cube.cube`.
     out
         Folder of this one cube.
+    sif_model
+        What learns SIF; the service's where not given. Half of the time goes into it.
 
     Returns
     -------
@@ -67,36 +71,38 @@ def write_sif_cube(
     """
     world = load(preset, seed, out)
     paths = tuple(out / f"cube_{month}.nc" for month in world.months)
-    identity = _identity(world.preset, seed, smap_errors)
+    identity = _identity(world.preset, seed, smap_errors, sif_model)
     marker = out / _DONE
     if marker.exists() and _holds(json.loads(marker.read_text(encoding="utf-8")), identity):
         return paths
     out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=out, prefix=".seen-") as name:
-        _write(preset, seed, out, Path(name), smap_errors)
+        seen, months = _seen(watched(preset, seed, smap_errors=smap_errors), Path(name))
+        model = train_sif(seen, months, sif_model)
+        ModelStore(out / MODELS).save(model)
+        for month in months:
+            file = seen.folder / f"cube_{month}.nc"
+            _sif(model, seen, month).to_netcdf(file, mode="a", engine="h5netcdf")
+            file.replace(out / file.name)
     with atomic_path(marker) as path:
         path.write_text(json.dumps(identity, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return paths
 
 
-def _write(
-    preset: str | Preset, seed: int, out: Path, waiting: Path, smap_errors: Sequence[SmapErrors]
-) -> None:
+def _seen(
+    world: Iterable[tuple[CubeStore, xr.Dataset]], waiting: Path
+) -> tuple[_SeenPeriods, list[Month]]:
+    """Write all that the months hold but SIF, and keep what SIF will be made of."""
     months: list[Month] = []
     seen = None
-    for store, month in watched(preset, seed, smap_errors=smap_errors):
+    for store, month in world:
         seen = seen or _SeenPeriods(store, waiting)
         months.append(Month.parse(month.attrs["month"]))
         seen.keep(months[-1])
         write_month(month, waiting)
     if seen is None:
         raise ValueError("a world has at least one month")
-    model = train_sif(seen, months)
-    ModelStore(out / MODELS).save(model)
-    for when in months:
-        file = waiting / f"cube_{when}.nc"
-        _sif(model, seen, when).to_netcdf(file, mode="a", engine="h5netcdf")
-        file.replace(out / file.name)
+    return seen, months
 
 
 class _SeenPeriods(FeatureStore):
@@ -157,16 +163,25 @@ def _sif(model: TrainedModel, seen: _SeenPeriods, month: Month) -> xr.Dataset:
     return data.assign_attrs({f"sif_{name}": made.attrs[name] for name in said})
 
 
-def _identity(preset: Preset, seed: int, smap_errors: Sequence[SmapErrors]) -> dict[str, Any]:
+def _identity(
+    preset: Preset, seed: int, smap_errors: Sequence[SmapErrors], sif_model: Candidate | None
+) -> dict[str, Any]:
+    own = {} if sif_model is None else {"sif_model": sif_model.model_dump(mode="json")}
     return {
         "version": _VERSION,
         "seed": seed,
         "smap_errors": sorted(smap_errors),
         "preset": preset.model_dump(mode="json"),
+        **own,
     }
 
 
 def _holds(there: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Tell whether months that are there are those that are wanted; they may have more SMAPs."""
+    """Tell whether months that are there are those that are wanted.
+
+    They may have more SMAPs, and SIF by the service's model where another would have done.
+    """
     more = set(there.get("smap_errors", ())) >= set(wanted["smap_errors"])
-    return more and there == wanted | {"smap_errors": there["smap_errors"]}
+    wished = wanted | {"smap_errors": there.get("smap_errors", [])}
+    plain = {name: value for name, value in wished.items() if name != "sif_model"}
+    return more and there in (wished, plain)

@@ -19,7 +19,7 @@ from engine.world.writers.geotiff import chirps_name, soilgrids_name
 from engine.world.writers.modis_hdf4 import granule_name, packed, packed_products
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import date
 
     from numpy.typing import NDArray
@@ -70,6 +70,11 @@ class UnwrittenArchive(Archive):
         for name, fraction in soil.fractions.items():
             stored = np.where(np.isfinite(fraction), np.rint(fraction), -32768).astype(np.int16)
             self._hold(soilgrids_name(name), soil.geobox, {name: stored})
+
+    @property
+    def names(self) -> Collection[str]:
+        """What the files of its granules would be called."""
+        return self._held.keys()
 
     def forget(self, before: date) -> None:
         """Drop granules of 8 days or less that ended before a day, save eSIF's: they are small."""

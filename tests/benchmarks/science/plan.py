@@ -26,9 +26,11 @@ class Plan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seeds: tuple[int, ...]
+    turned: str
     noise: tuple[float, ...]
     smap: tuple[SmapErrors, ...]
     negative: bool
+    sif_trees: int
     algorithms: tuple[str, ...]
     stacking_splits: tuple[SplitName, ...]
     stacking_rows: int
@@ -79,8 +81,12 @@ class Plan(BaseModel):
         seeds = (seed, *(other for other in self.seeds if other != seed))
         return (
             *(WorldName(preset=preset, seed=one) for one in seeds),
-            *(WorldName(preset=preset, seed=seed, noise=noise) for noise in self.noise),
+            *(WorldName(preset=self.turned, seed=seed, noise=noise) for noise in self.noise),
         )
+
+    def errors(self, name: WorldName) -> tuple[SmapErrors, ...]:
+        """Return in what ways SMAP errs in a world, the main one first."""
+        return self.smap if name.noise == 1 and name.stress else (MAIN_SMAP,)
 
 
 def read_plan(preset: str) -> Plan:

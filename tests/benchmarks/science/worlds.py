@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.features import FEATURES, PRESETS, SIF_PREDICTORS
 from engine.grids import COARSE_PIXEL, block_mean
+from engine.models.candidates import candidate
 from engine.models.table import Table, Variable
 from engine.months import Month
 from engine.quality import quality_table
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
+    from engine.models.candidates import Candidate
     from engine.world.presets import SmapErrors
 
 MIN_VALID = 0.6
@@ -138,23 +140,61 @@ class Cube:
         )
 
 
-def world(name: WorldName, folder: Path, *, smap_errors: Sequence[SmapErrors] = ()) -> Cube:
-    """Return a world, made where it is not there yet."""
+def world(
+    name: WorldName,
+    folder: Path,
+    *,
+    smap_errors: Sequence[SmapErrors] = (),
+    sif_trees: int | None = None,
+) -> Cube:
+    """Return a world, made where it is not there yet.
+
+    Parameters
+    ----------
+    name
+        Which.
+    folder
+        Of all worlds.
+    smap_errors
+        Other ways in which SMAP might err than the preset's own.
+    sif_trees
+        Trees of the model that rebuilds SIF; as many as the service's where not given.
+    """
     knobs: dict[str, float] = {"predictor_noise": name.noise}
     if not name.stress:
         knobs["sif_stress"] = 0.0
     preset = load_preset(name.preset, **knobs)
-    paths = write_sif_cube(preset, name.seed, folder / str(name), smap_errors=smap_errors)
+    paths = write_sif_cube(
+        preset,
+        name.seed,
+        folder / str(name),
+        smap_errors=smap_errors,
+        sif_model=_few_trees(sif_trees),
+    )
     area = load(preset, name.seed, folder).domain.area
     return Cube(name=name, paths=paths, area=area)
 
 
-def with_noise_column(table: Table, name: str = "cell_id") -> Table:
-    """Return the rows with a column that is noise, but always the same of a cell: the canary."""
-    cells = np.unique(np.column_stack([table.x, table.y]), axis=0, return_inverse=True)[1]
-    noise = np.random.default_rng(99).normal(size=int(cells.max()) + 1).astype(np.float32)
+def _few_trees(trees: int | None) -> Candidate | None:
+    if trees is None:
+        return None
+    settings = candidate("sif")
+    few = {"trees": trees, "trees_in_folds": min(trees, 5)}
+    return settings.model_copy(update=few)
+
+
+def with_cell_names(table: Table, letters: int = 12) -> Table:
+    """Return the rows with a name of their cell, spelled in columns of noise: the canary.
+
+    One column does not do. Trees would have to cut it into as many parts as there are cells, and
+    no single cut gains anything; of twelve columns a few cuts set a cell apart.
+    """
+    cells = np.unique(np.column_stack([table.x, table.y]), axis=0, return_inverse=True)[1].ravel()
+    shape = int(cells.max()) + 1, letters
+    noise = np.random.default_rng(99).normal(size=shape).astype(np.float32)
+    names = (Variable(name=f"cell_name_{letter}", units="1") for letter in range(letters))
     return replace(
         table,
-        features=(*table.features, Variable(name=name, units="1")),
-        values=np.column_stack([table.values, noise[cells.ravel()]]),
+        features=(*table.features, *names),
+        values=np.column_stack([table.values, noise[cells]]),
     )
