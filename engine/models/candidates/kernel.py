@@ -76,10 +76,18 @@ class FittedMachine(Fitted):
     gamma: float
 
     def predicted(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the weighted sums of the kernel, batch by batch."""
-        inputs = self.preparation.inputs(rows).astype(np.float64)
+        """Return the weighted sums of the kernel, batch by batch.
+
+        As in the ONNX file exponents are float32, five times as fast, and sums float64: great
+        weights of both signs nearly cancel out.
+        """
+        inputs = self.preparation.inputs(rows)
+        factors = (2 * self.gamma * self.vectors.T).astype(np.float32)
+        offsets = (self.gamma * (self.vectors**2).sum(axis=1)).astype(np.float32)
         starts = range(0, len(inputs), _BATCH)
-        return np.concatenate([self._summed(inputs[start : start + _BATCH]) for start in starts])
+        return np.concatenate(
+            [self._summed(inputs[start : start + _BATCH], factors, offsets) for start in starts]
+        )
 
     def found(self) -> dict[str, float]:
         """Return the number of support vectors."""
@@ -96,10 +104,16 @@ class FittedMachine(Fitted):
             prefix=prefix,
         )
 
-    def _summed(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
-        lengths = (inputs**2).sum(axis=1)[:, np.newaxis] + (self.vectors**2).sum(axis=1)
-        exponents = inputs @ (2 * self.gamma * self.vectors.T)
-        exponents -= self.gamma * lengths
+    def _summed(
+        self,
+        inputs: NDArray[np.float32],
+        factors: NDArray[np.float32],
+        offsets: NDArray[np.float32],
+    ) -> NDArray[np.float64]:
+        """Return the sums of some rows ``(n,)`` by ``2γ s`` and ``γ |s|²`` of the vectors."""
+        exponents = inputs @ factors
+        exponents -= offsets
+        exponents -= np.float32(self.gamma) * (inputs**2).sum(axis=1)[:, np.newaxis]
         kernel = np.exp(exponents, out=exponents)
-        summed: NDArray[np.float64] = kernel @ self.weights + self.intercept
+        summed: NDArray[np.float64] = kernel.astype(np.float64) @ self.weights + self.intercept
         return summed
