@@ -18,6 +18,8 @@ from engine.errors import VadoseError
 from processes.behind import Behind
 from processes.callbacks import Courier
 from processes.catalog_files import EXPOSED_HEADERS, CatalogFiles
+from processes.catalog_objects import CatalogObjects
+from processes.catalog_place import service_catalog
 from processes.job_query import read_format
 from processes.jobs.dispatcher import Dispatcher
 from processes.jobs.model import JobFilter
@@ -29,16 +31,23 @@ from processes.pages.routes import conformance_page, landing_page
 from processes.pages.security import PageSecurity
 from processes.problems import answer_error
 from processes.routes import routes
+from processes.search.mount import Search
 from processes.service import Service
+from stac.s3_store import S3Catalog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import ASGIApp
 
     from processes.jobs.dispatcher import Placer, Runner
     from processes.settings import Settings
+
+
+SEARCH = "/stac"
+"""Where the STAC API is mounted."""
 
 
 def create_application(settings: Settings, runner: Runner | None = None) -> Starlette:
@@ -55,20 +64,23 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
     store = open_store(settings.job_database)
     runner = runner or Dispatcher(store, partial(_connect, settings), settings)
     courier = Courier(store, settings)
+    search = Search(settings)
 
     @asynccontextmanager
     async def lifespan(_application: Starlette) -> AsyncIterator[None]:
         runner.start()
         courier.start()
+        search.start()
         try:
             yield
         finally:
+            search.stop()
             courier.stop()
             runner.stop()
             store.close()
 
     application = Starlette(
-        routes=[*_own_routes(settings), *behind.routes()],
+        routes=[*_own_routes(settings), *_search_routes(search), *behind.routes()],
         middleware=[_cross_origin(), Middleware(PageSecurity)],
         exception_handlers={
             VadoseError: answer_error,
@@ -110,10 +122,27 @@ def _own_routes(settings: Settings) -> list[BaseRoute]:
         *routes(),
         Route("/jobs/{job_id}/files/{path:path}", job_file),
         Route("/catalog/", catalog_root),
-        Mount("/catalog", CatalogFiles(settings.catalog_folder)),
+        Mount("/catalog", _published(settings)),
         Mount("/static", Assets()),
         Mount("/models", CatalogFiles(settings.model_folder, items=False)),
     ]
+
+
+def _published(settings: Settings) -> ASGIApp:
+    """Return who serves the files of the catalogue."""
+    catalog = service_catalog(settings)
+    if isinstance(catalog, S3Catalog):
+        return CatalogObjects(catalog)
+    return CatalogFiles(settings.catalog_folder)
+
+
+def _search_routes(search: Search) -> list[BaseRoute]:
+    return [Route(SEARCH, search_root), Mount(SEARCH, search)]
+
+
+async def search_root(request: Request) -> Response:
+    """Send a reader to the root of the STAC API, which ends with a slash."""
+    return RedirectResponse(f"{request.app.state.service.base(request)}{SEARCH}/")
 
 
 async def job_file(request: Request) -> Response:

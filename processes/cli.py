@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from engine.inventory.maps import Inventory
     from engine.progress import Progress as Receiver
+    from stac.store import CatalogStore
 
 app = typer.Typer(
     help="SMAP soil moisture at 1 km, monthly, as a service with a catalogue.",
@@ -234,26 +235,90 @@ def demo(
         Demo(data=data, preset=preset, seed=seed, port=port, console=Console()).run(stop=stop)
 
 
+type _Place = Annotated[
+    str | None,
+    typer.Argument(
+        help="Folder of catalog.json, or s3://BUCKET/PREFIX.", show_default="the service's"
+    ),
+]
+
+
 @catalog.command()
 def validate(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(help="Folder of catalog.json.", show_default="DATA/catalog"),
-    ] = None,
+    place: _Place = None,
+    *,
+    files: Annotated[
+        bool, typer.Option(help="Read all files, too, for checksums and COGs.")
+    ] = True,
 ) -> None:
-    """Check a catalogue, offline, against STAC core and the extensions it names."""
+    """Check a catalogue, offline: schemas, links, checksums, COGs."""
     with _one_line_errors():
         from stac.validate import validate_catalog  # noqa: PLC0415
 
-        root = folder or Settings.load().catalog_folder
-        if not (root / "catalog.json").is_file():
-            raise InputError("folder", f"{root} holds no catalog.json", "a catalogue's folder")
-        problems = validate_catalog(root)
+        store, name = _catalog_at(place)
+        problems = validate_catalog(store, files=files)
         for problem in problems:
             typer.echo(str(problem))
         if problems:
             raise typer.Exit(1)
-        typer.echo(f"{root} is valid")
+        typer.echo(f"{name} is valid")
+
+
+@catalog.command()
+def rebuild(place: _Place = None) -> None:
+    """Mend a catalogue from its items: collections, root, links, mirror, and what searches see."""
+    with _one_line_errors():
+        from stac.mirror import refresh_mirror  # noqa: PLC0415
+        from stac.rebuild import rebuild_catalog  # noqa: PLC0415
+
+        store, _ = _catalog_at(place)
+        done = rebuild_catalog(store)
+        for collection_id, count in done.items.items():
+            refresh_mirror(store, collection_id)
+            typer.echo(f"{collection_id}: {count} items")
+        for line in done.left_out:
+            typer.echo(f"left out: {line}", err=True)
+        _let_find_all(place)
+
+
+@catalog.command()
+def remove(
+    collection: Annotated[str, typer.Argument(help="Collection of the item.")],
+    item: Annotated[str, typer.Argument(help="Its id.")],
+    place: _Place = None,
+) -> None:
+    """Take an item out of a catalogue, with all of its versions and files."""
+    with _one_line_errors():
+        from stac.rebuild import remove_item  # noqa: PLC0415
+
+        store, name = _catalog_at(place)
+        remove_item(store, collection, item)
+        _let_find_all(place)
+        typer.echo(f"{item} is no longer in {name}")
+
+
+def _catalog_at(place: str | None) -> tuple[CatalogStore, str]:
+    """Open a catalogue that is there: the service's, or another one."""
+    from processes.catalog_place import service_catalog  # noqa: PLC0415
+    from stac.s3_store import open_catalog  # noqa: PLC0415
+
+    settings = Settings.load()
+    store = service_catalog(settings) if place is None else open_catalog(place)
+    name = str(place or settings.catalog_place)
+    if store.size("catalog.json") is None and not any(store.entries("")):
+        raise InputError("place", f"{name} holds no catalog.json", "a catalogue's folder or bucket")
+    return store, name
+
+
+def _let_find_all(place: str | None) -> None:
+    """Let the service's searches know, if it is the service's catalogue."""
+    settings = Settings.load()
+    if place is not None:
+        return
+    if isinstance(settings.job_database, str) or settings.job_database.is_file():
+        from processes.catalog_place import let_find_all  # noqa: PLC0415
+
+        let_find_all(settings)
 
 
 def _draw(taken: Inventory, picture: Path) -> None:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from engine.archive import NOTICE
+from processes.catalog_place import let_find, service_catalog
 from processes.digests import Digests
 from processes.service import public_address
 from stac.documents import item_key
@@ -20,7 +21,9 @@ from stac.series import ModelSummary, Provenance, Series, Source
 from stac.store import LocalCatalog
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+    from typing import Any
 
     import xarray as xr
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from processes.reconstruction import Reconstruction
     from processes.results import Document
     from processes.settings import Settings
+    from stac.store import CatalogStore
 
 RECIPE = "1"
 """To be raised when the same model and files make another map than before."""
@@ -47,7 +51,7 @@ class Publisher:
     """Which part of them is published."""
     series: Series
     """What the maps belong to."""
-    catalog: LocalCatalog
+    catalog: CatalogStore
     """Where they go."""
     address: str
     """The catalogue below the service's address."""
@@ -61,6 +65,8 @@ class Publisher:
     """Called before anything is published."""
     in_catalog: bool
     """Whether they go into the service's catalogue, not into the job's own folder."""
+    found_by: Settings | None
+    """Settings of the service whose searches are to find them, where there is one."""
 
     @classmethod
     def of(
@@ -80,39 +86,44 @@ class Publisher:
             settings={**reconstruction.settings, **cutout.settings},
             window=cutout.window,
         )
-        base = None if settings.url is None else str(settings.url).rstrip("/")
         address = "catalog" if publish else f"jobs/{job.run_id}/files"
-        folder = settings.catalog_folder if publish else own_catalog(settings, job.run_id)
         return cls(
             reconstruction=reconstruction,
             cutout=cutout,
             series=series,
-            catalog=LocalCatalog(folder, None if base is None else f"{base}/{address}"),
+            catalog=_catalog(settings, job, publish=publish),
             address=address,
             models=settings.model_folder,
             digests=Digests(settings.feature_folder / "digests"),
             job_href=None if job.path is None else f"{public_address(settings)}/{job.path}",
             fence=job.fence,
             in_catalog=publish,
+            found_by=settings if publish and job.path is not None else None,
         )
 
     def published(self, month: Month) -> str | None:
         """Return the path of a month that is there, whole, from the same recipe; None otherwise."""
         provenance = self._provenance(month)
         found = published_month(self.catalog, self.series, month, provenance)
-        return None if found is None else self._path(str(found["collection"]), str(found["id"]))
+        if found is None:
+            return None
+        # Whoever published it may have died before it was found.
+        self._let_find(found)
+        return self._path(str(found["collection"]), str(found["id"]))
 
     def publish(self, month: Month, layers: xr.Dataset) -> str:
         """Publish a month; return its item's path below the service's address."""
         made = self.reconstruction
         for model in (*made.upstream, made.chosen.model):
-            publish_model(self.catalog, model.card, self.models, fence=self.fence)
+            self._let_find(publish_model(self.catalog, model.card, self.models, fence=self.fence))
         region = made.store.region
         part = self.cutout.cut(layers, region, month)
         item = publish_month(
             self.catalog, self.series, month, part, self._provenance(month), fence=self.fence
         )
-        return self._path(str(item.collection_id), item.id)
+        path = self._path(str(item.collection_id), item.id)
+        self._let_find(self.item(path))
+        return path
 
     def item(self, path: str) -> Document:
         """Return the item that was published at a path."""
@@ -122,6 +133,10 @@ class Publisher:
             raise DamagedCatalogError(key, "no longer there")
         document: Document = json.loads(content)
         return document
+
+    def _let_find(self, item: Mapping[str, Any]) -> None:
+        if self.found_by is not None:
+            let_find(self.found_by, item)
 
     def _path(self, collection_id: str, item_id: str) -> str:
         return f"{self.address}/{item_key(collection_id, item_id)}"
@@ -150,6 +165,15 @@ class Publisher:
             job_href=self.job_href,
         )
         return replace(provenance, recipe=_recipe(self.series, provenance))
+
+
+def _catalog(settings: Settings, job: JobContext, *, publish: bool) -> CatalogStore:
+    """Return the service's catalogue, or the job's own."""
+    if publish:
+        return service_catalog(settings)
+    base = None if settings.url is None else str(settings.url).rstrip("/")
+    url = None if base is None else f"{base}/jobs/{job.run_id}/files"
+    return LocalCatalog(own_catalog(settings, job.run_id), url)
 
 
 def own_catalog(settings: Settings, run_id: str) -> Path:

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     """Folder of the granules; ``archive`` below ``data`` by default."""
     regions: Path | None = None
     """Folder of further region files; ``regions`` below ``data`` by default."""
+    catalog: str | None = None
+    """The published catalogue: a folder, or ``s3://BUCKET/PREFIX`` with the usual variables
+    ``AWS_…``; ``catalog`` below ``data`` by default."""
     region: str = "henan"
     """The region that a request without one means."""
     url: AnyHttpUrl | None = None
@@ -123,8 +126,17 @@ class Settings(BaseSettings):
 
     @property
     def catalog_folder(self) -> Path:
-        """Folder of the published catalogue."""
-        return self.data / "catalog"
+        """Folder of the published catalogue, where it is in one."""
+        if self.catalog is None or "://" in self.catalog:
+            return self.data / "catalog"
+        return Path(self.catalog)
+
+    @property
+    def catalog_place(self) -> str | Path:
+        """Where the published catalogue is: a folder, or the address of a bucket."""
+        if self.catalog is not None and "://" in self.catalog:
+            return self.catalog
+        return self.catalog_folder
 
     @property
     def work_folder(self) -> Path:
@@ -147,5 +159,7 @@ class Settings(BaseSettings):
         if self.jobs_database is not None:
             values["jobs_database"] = self.jobs_database.get_secret_value()
         folders = {"data": self.data, "archive": self.archive_folder, "regions": self.region_folder}
+        if not isinstance(self.catalog_place, str):
+            folders["catalog"] = self.catalog_folder
         values |= {name: folder.absolute() for name, folder in folders.items()}
         return {PREFIX + name.upper(): str(value) for name, value in values.items()}

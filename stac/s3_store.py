@@ -118,11 +118,22 @@ class S3Catalog:
 
     def size(self, key: str) -> int | None:
         """Return a file's size in bytes, or None where there is no such file."""
+        found = self.head(key)
+        return None if found is None else found[0]
+
+    def head(self, key: str) -> tuple[int, str] | None:
+        """Return a file's size in bytes and its tag, or None where there is no such file."""
         try:
             with self._told():
-                return int(obstore.head(self._store, key)["size"])
+                found = obstore.head(self._store, key)
+                return int(found["size"]), str(found["e_tag"])
         except FileNotFoundError:
             return None
+
+    def span(self, key: str, start: int, end: int) -> bytes:
+        """Return the bytes of a half-open span of a file."""
+        with self._told():
+            return bytes(obstore.get_range(self._store, key, start=start, end=end))
 
     def entries(self, folder: str) -> Iterator[Entry]:
         """Give every file below a folder that belongs to the catalogue."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from processes.catalog_place import service_catalog
 from processes.results import item_collection
+from stac.store import LocalCatalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -77,15 +79,15 @@ def _paths(steps: Sequence[Step]) -> Iterator[str]:
 
 def _read(settings: Settings, job: Job, paths: Iterable[str]) -> Iterator[tuple[str, Document]]:
     """Read items by their paths below the service's address; one that is gone is no map."""
-    folders = {
-        "catalog/": settings.catalog_folder,
-        f"jobs/{job.id}/files/": settings.work_folder / job.id / "catalog",
+    places = {
+        "catalog/": service_catalog(settings),
+        f"jobs/{job.id}/files/": LocalCatalog(settings.work_folder / job.id / "catalog"),
     }
     for path in paths:
-        for prefix, folder in folders.items():
-            file = folder / path.removeprefix(prefix)
-            if path.startswith(prefix) and file.is_file():
-                yield path, json.loads(file.read_text(encoding="utf-8"))
+        for prefix, catalog in places.items():
+            content = catalog.read(path.removeprefix(prefix)) if path.startswith(prefix) else None
+            if content is not None:
+                yield path, json.loads(content)
 
 
 def _map(item: Document) -> Map:

@@ -1,0 +1,83 @@
+"""The STAC API beside the service's first answers: it takes seconds to load, and few ask for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+
+from engine.errors import VadoseError
+from processes.catalog_place import service_catalog
+from processes.search.index import CatalogIndex
+from processes.search.sync import sync_index
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from processes.settings import Settings
+
+LOGGER = logging.getLogger(__name__)
+
+
+class Search:
+    """The API; whoever asks before it is loaded waits for it.
+
+    Parameters
+    ----------
+    settings
+        Where catalogue and database are.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._index: CatalogIndex | None = None
+        self._application: ASGIApp | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Bring the index up to the catalogue, and load the API, while others are served."""
+        self._thread = threading.Thread(target=self._prepare, name="search", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give the connections back."""
+        if self._thread is not None:
+            self._thread.join()
+        with self._lock:
+            if self._index is not None:
+                self._index.close()
+                self._index = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request below the mount."""
+        application = self._application
+        if application is None:
+            application = await run_in_threadpool(self._loaded)
+        await application(scope, receive, send)
+
+    def _prepare(self) -> None:
+        try:
+            changes = sync_index(service_catalog(self._settings), self._opened())
+        except (VadoseError, OSError) as error:
+            LOGGER.warning("the catalogue cannot be searched as it is: %s", error)
+        else:
+            LOGGER.info("the catalogue can be searched; %d changes since the last time", changes)
+        self._loaded()
+
+    def _opened(self) -> CatalogIndex:
+        with self._lock:
+            if self._index is None:
+                self._index = CatalogIndex.open(self._settings.job_database)
+            return self._index
+
+    def _loaded(self) -> ASGIApp:
+        index = self._opened()
+        with self._lock:
+            if self._application is None:
+                from processes.search.api import create_search  # noqa: PLC0415
+
+                self._application = create_search(self._settings, index)
+            return self._application

@@ -1,0 +1,91 @@
+"""A collection's items as one table, GeoParquet, for those who read tables rather than links."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from stac_geoparquet.arrow import parse_stac_items_to_arrow, to_parquet
+
+from stac.assets import StagedAsset
+from stac.commit import replace_document
+from stac.documents import absolute, below, collection_key, item_key
+from stac.read import collection_document, item_documents
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stac.store import CatalogStore
+
+    type Document = dict[str, Any]
+
+log = logging.getLogger(__name__)
+
+KEY = "items"
+PARQUET = "application/vnd.apache.parquet"
+_ROWS = 1000
+
+
+def refresh_mirror(catalog: CatalogStore, collection_id: str) -> None:
+    """Write the table of a collection's items, and let the collection have it as an asset.
+
+    The file is named by its content, so that no reader of the collection finds another one than
+    the one that it describes; the one before is removed afterwards. Addresses in it are absolute
+    if the catalogue knows its own.
+    """
+    collection = collection_document(catalog, collection_id)
+    if collection is None:
+        return
+    with catalog.staging() as folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "items.parquet"
+        _write(path, catalog, collection)
+        staged = StagedAsset.of(
+            path,
+            key=KEY,
+            title="Items as a table",
+            description="All items of the collection as GeoParquet",
+            media_type=PARQUET,
+            roles=("collection-mirror",),
+        )
+        name = f"items_{staged.asset.sha256[:12]}.parquet"
+        entry = staged.asset.named(name).to_dict()
+        before = collection.get("assets", {}).get(KEY, {}).get("href", "").removeprefix("./")
+        if before == name and catalog.size(f"{collection_id}/{name}") is not None:
+            return
+        catalog.place(path, f"{collection_id}/{name}")
+
+    def mirrored(document: Document | None) -> Document | None:
+        if document is None:
+            return None
+        return {**document, "assets": {**document.get("assets", {}), KEY: entry}}
+
+    with catalog.lock():
+        replace_document(catalog, collection_key(collection_id), mirrored)
+    if before and before != name:
+        catalog.remove(f"{collection_id}/{before}")
+    log.info("mirrored %s", collection_id)
+
+
+def _write(path: Path, catalog: CatalogStore, collection: Document) -> None:
+    items = (_located(catalog, item) for item in item_documents(catalog, collection))
+    table = parse_stac_items_to_arrow(items, chunk_size=_ROWS)
+    described = {str(collection["id"]): {**collection, "links": []}}
+    to_parquet(table, path, collections=described, compression="zstd")
+
+
+def _located(catalog: CatalogStore, item: Document) -> Document:
+    """Return an item whose addresses are absolute, as far as the catalogue knows its own."""
+    if catalog.url is None:
+        return item
+    key = item_key(str(item["collection"]), str(item["id"]))
+
+    def placed(entry: Document) -> Document:
+        href = str(entry["href"])
+        return entry if absolute(href) else {**entry, "href": f"{catalog.url}/{below(key, href)}"}
+
+    return {
+        **item,
+        "links": [placed(entry) for entry in item["links"]],
+        "assets": {name: placed(asset) for name, asset in item["assets"].items()},
+    }
