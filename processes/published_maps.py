@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pystac
+    import xarray as xr
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
@@ -121,7 +121,7 @@ class PublishedMaps:
     settings
         Where archive and features are.
     catalog
-        Where fluorescence may be published.
+        Where they are published, and fluorescence perhaps.
     rain
         Whether rain is wanted.
     """
@@ -130,7 +130,7 @@ class PublishedMaps:
         self, series: MapSeries, settings: Settings, catalog: CatalogStore, *, rain: bool = True
     ) -> None:
         self.series = series
-        self._rain = rain
+        self._rain, self._catalog = rain, catalog
         self._store = _store(series, settings)
         self._sif = _sif_items(catalog, series.region)
         self.silent: dict[str, str] = {}
@@ -139,7 +139,7 @@ class PublishedMaps:
     @cached_property
     def grid(self) -> GeoBox:
         """The maps' cells."""
-        return fine_grid(geobox_of(read_cog(_path(self.series.first, MAP))))
+        return fine_grid(geobox_of(self._read(self.series.first, MAP)))
 
     @cached_property
     def region(self) -> Region | None:
@@ -175,8 +175,18 @@ class PublishedMaps:
         flags = {name: self._bit(self.series.first, name) for name in _FLAGS}
         return {name: one.astype(np.float32) for name, one in flags.items() if one is not None}
 
+    def _read(self, item: pystac.Item, name: str) -> xr.DataArray:
+        """Return an asset of an item, wherever the catalogue keeps it."""
+        asset = item.assets.get(name)
+        if asset is None:
+            allowed = "maps as vadose publishes them"
+            raise InputError("items", f"{item.id} has no asset {name}", allowed)
+        href = asset.href.rpartition("/")[2]
+        with self._catalog.local(f"{item.collection_id}/{item.id}/{href}") as path:
+            return read_cog(path)
+
     def _layer(self, item: pystac.Item, name: str) -> NDArray[np.float32]:
-        values = read_cog(_path(item, name))
+        values = self._read(item, name)
         grid = fine_grid(geobox_of(values))
         if grid != self.grid:
             raise InputError("items", f"{item.id} has another grid", "maps of one series")
@@ -185,7 +195,7 @@ class PublishedMaps:
     def _bit(self, item: pystac.Item, name: str) -> NDArray[np.bool_] | None:
         if "quality" not in item.assets:
             return None
-        bits = np.nan_to_num(read_cog(_path(item, "quality")).to_numpy()).astype(np.uint16)
+        bits = np.nan_to_num(self._read(item, "quality").to_numpy()).astype(np.uint16)
         return np.asarray(bits & quality_table().flag(name).mask != 0)
 
     def _smap(self, month: Month) -> tuple[NDArray[np.float64] | None, Floats | None]:
@@ -215,7 +225,7 @@ class PublishedMaps:
                     found[name] = placed(block_mean(values, _MIN_VALID), here, target)
         item = self._sif.get(month)
         if item is not None:
-            sif = read_cog(_path(item, "sif"))
+            sif = self._read(item, "sif")
             whole = placed(sif.to_numpy(), fine_grid(geobox_of(sif)), self.grid)
             found["sif"] = block_mean(whole, _MIN_VALID)
         return found
@@ -287,14 +297,6 @@ def _check_one_series(field: str, found: Sequence[pystac.Item]) -> None:
 
 def _month(item: pystac.Item) -> Month:
     return Month.of(str_to_datetime(str(item.properties["start_datetime"])))
-
-
-def _path(item: pystac.Item, name: str) -> Path:
-    asset = item.assets.get(name)
-    href = None if asset is None else asset.get_absolute_href()
-    if href is None:
-        raise InputError("items", f"{item.id} has no asset {name}", "maps as vadose publishes them")
-    return Path(href)
 
 
 def _store(series: MapSeries, settings: Settings) -> FeatureStore | None:

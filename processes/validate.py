@@ -147,7 +147,7 @@ def _kept(
     catalog = LocalCatalog(folder)
     first, last = series.months[0], series.months[-1]
     record = ValidationRecord(
-        id=f"validation-{_digest(files[METRICS], files[STATIONS])}",
+        id=f"validation-{_digest(*files.values())}",
         title=f"{title}, {first} to {last}",
         collection_id=series.collection,
         item_ids=[item.id for item in series.items.values()] if inputs.publish else [],

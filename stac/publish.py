@@ -9,6 +9,7 @@ from engine.cog import geobox_of
 from stac.collection import PROMOTED, Kind, choose_collection, create_collection
 from stac.commit import commit, lost_files, open_fence
 from stac.documents import as_document
+from stac.edition import version_of
 from stac.item import ANALYSIS, FELL_BACK, RECIPE, WEIGHTS, create_item
 from stac.layers import check_layers, fine_grid
 from stac.model_catalog import link_maps, model_links
@@ -16,6 +17,7 @@ from stac.products import product
 from stac.read import as_item, collection_document, item_document
 from stac.series import MonthlyMap, check_honest
 from stac.staging import stage_assets
+from stac.validation_link import validations_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,8 +62,10 @@ class MapDraft:
         names: Mapping[str, str],
         previous: Document | None,
     ) -> Document:
-        """Describe it, with links to the models that are in the same catalogue."""
-        del previous
+        """Describe it, with links to the models that are in the same catalogue.
+
+        What validated the very same map is kept.
+        """
         provenance = self.made.provenance
         models = [model.id for model in (provenance.model, *provenance.upstream)]
         item = create_item(
@@ -72,7 +76,10 @@ class MapDraft:
             collection_title=Kind.of_map(self.made).title(collection_id),
             models=model_links(catalog, models, synthetic=self.made.series.synthetic),
         )
-        return as_document(item)
+        document = as_document(item)
+        if previous is not None and version_of(previous) == edition.version:
+            document["links"] += validations_of(previous)
+        return document
 
     def continues(self, collection: Document) -> bool:
         """Whether a collection that is not linked yet is of the same series."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stac.documents import GEOJSON, JSON, collection_key, encode, item_key
-from stac.read import read_document
+from stac.read import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -103,11 +103,12 @@ def _links(record: ValidationRecord, *, up: int, names: Iterable[str]) -> list[D
 
 
 def _link(catalog: CatalogStore, key: str, links: Sequence[Document]) -> None:
-    document = read_document(catalog, key)
-    if document is None:
+    found = catalog.look(key)
+    if found.content is None:
         return
+    document = decoded(key, found.content)
     hrefs = {entry["href"] for entry in links}
     kept = [entry for entry in document["links"] if entry["href"] not in hrefs]
     linked = encode({**document, "links": [*kept, *links]})
-    if catalog.read(key) != linked:
-        catalog.write(key, linked)
+    if linked != found.content:
+        catalog.replace(key, linked, found)
