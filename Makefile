@@ -43,7 +43,8 @@ cite: install ## Run the OGC's own test suite (CITE_JAR=… names it, ROUNDS=…
 	@$(BIN)/python tests/cite/run.py $(ROUNDS)
 
 science: install ## Score the method on worlds whose truth is known (PRESET=… SEED=… SECTIONS=…)
-	@$(BIN)/python tests/benchmarks/science --preset $(or $(PRESET),henan) --seed $(or $(SEED),7) \
+	@MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296 \
+	  $(BIN)/python tests/benchmarks/science --preset $(or $(PRESET),henan) --seed $(or $(SEED),7) \
 	  $(if $(SECTIONS),--sections $(SECTIONS)) $(SCIENCE)
 
 fuzz: install ## Fuzz the API by its own description (CASES=… per operation)
