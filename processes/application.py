@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -33,7 +33,6 @@ from processes.problems import answer_error
 from processes.routes import routes
 from processes.search.mount import Search
 from processes.service import Service
-from stac.s3_store import S3Catalog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
 
     from processes.jobs.dispatcher import Placer, Runner
     from processes.settings import Settings
+    from stac.s3_store import S3Catalog
 
 
 SEARCH = "/stac"
@@ -130,9 +130,8 @@ def _own_routes(settings: Settings) -> list[BaseRoute]:
 
 def _published(settings: Settings) -> ASGIApp:
     """Return who serves the files of the catalogue."""
-    catalog = service_catalog(settings)
-    if isinstance(catalog, S3Catalog):
-        return CatalogObjects(catalog)
+    if isinstance(settings.catalog_place, str):
+        return CatalogObjects(cast("S3Catalog", service_catalog(settings)))
     return CatalogFiles(settings.catalog_folder)
 
 

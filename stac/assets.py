@@ -13,10 +13,6 @@ if TYPE_CHECKING:
 
     from stac.fields import Fields
 
-COG = "image/tiff; application=geotiff; profile=cloud-optimized"
-PNG = "image/png"
-JSON = "application/json"
-
 MULTIHASH_SHA256 = "1220"
 """How a multihash says that a SHA-256 of 32 bytes follows."""
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pystac
 
 from engine.grids import BBox
-from stac.assets import COG
 from stac.documents import ROOT_KEY, collection_key, link
 from stac.extensions import Extension
 from stac.fields import band_fields, cube_fields, render_fields
+from stac.media import COG
 from stac.members import (
     grown_extent,
     grown_item_links,

@@ -11,14 +11,13 @@ from urllib.parse import urlsplit
 
 import pystac
 
+from stac.media import JSON
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT_KEY = "catalog.json"
 """Where the root lies."""
-
-JSON = "application/json"
-GEOJSON = "application/geo+json"
 
 
 def collection_key(collection_id: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stac.documents import GEOJSON, instant, link
+from stac.documents import instant, link
+from stac.media import GEOJSON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from stac.assets import COG, JSON, PNG
-from stac.documents import GEOJSON
+COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+PNG = "image/png"
+JSON = "application/json"
+GEOJSON = "application/geo+json"
+PARQUET = "application/vnd.apache.parquet"
 
 _MEDIA_TYPES = {
     ".tif": COG,
@@ -15,7 +18,7 @@ _MEDIA_TYPES = {
     ".geojson": GEOJSON,
     ".html": "text/html; charset=utf-8",
     ".onnx": "application/octet-stream",
-    ".parquet": "application/vnd.apache.parquet",
+    ".parquet": PARQUET,
     ".xml": "application/xml",
 }
 _OTHER = "application/octet-stream"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stac.documents import GEOJSON
+from stac.media import GEOJSON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

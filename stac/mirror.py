@@ -10,6 +10,7 @@ from stac_geoparquet.arrow import parse_stac_items_to_arrow, to_parquet
 from stac.assets import StagedAsset
 from stac.commit import replace_document
 from stac.documents import absolute, below, collection_key, item_key
+from stac.media import PARQUET
 from stac.read import collection_document, item_documents
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEY = "items"
-PARQUET = "application/vnd.apache.parquet"
 _ROWS = 1000
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from stac.assets import MULTIHASH_SHA256, StagedAsset, sha256_of
 from stac.commit import commit, lost_files, open_fence, replace_document
-from stac.documents import GEOJSON, as_document, item_key, link
+from stac.documents import as_document, item_key, link
+from stac.media import GEOJSON
 from stac.members import links_by
 from stac.models import (
     AssetText,

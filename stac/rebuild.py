@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from stac.collection import PROMOTED, describe_collection, root_of
 from stac.commit import replace_document
-from stac.documents import JSON, ROOT_KEY, collection_key, item_key
+from stac.documents import ROOT_KEY, collection_key, item_key
 from stac.errors import DamagedCatalogError, NotInCatalogError
+from stac.media import JSON
 from stac.members import item_link, links_by
 from stac.models import describe_model_collection
 from stac.read import collection_document, item_ids, read_document

@@ -10,8 +10,9 @@ from engine.cog import Statistics, write_cog, write_coloured_cog
 from engine.colours import palette
 from engine.files import atomic_path
 from engine.quicklook import Caption, legend, overview, thumbnail
-from stac.assets import COG, JSON, PNG, StagedAsset
+from stac.assets import StagedAsset
 from stac.fields import band_fields, projection_fields
+from stac.media import COG, JSON, PNG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

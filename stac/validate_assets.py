@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import rasterio
 from rio_cogeo.cogeo import cog_validate
 
-from stac.assets import COG, MULTIHASH_SHA256, sha256_of
+from stac.assets import MULTIHASH_SHA256, sha256_of
 from stac.documents import absolute, below
+from stac.media import COG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stac.documents import GEOJSON, JSON, collection_key, encode, item_key
+from stac.documents import collection_key, encode, item_key
+from stac.media import GEOJSON, JSON
 from stac.read import decoded
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from processes.search.query import (
     write_token,
 )
 from processes.search.queryables import queryables
-from stac.documents import GEOJSON, JSON
+from stac.media import GEOJSON, JSON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

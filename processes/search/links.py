@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stac.documents import GEOJSON, JSON, absolute, below, collection_key, item_key
+from stac.documents import absolute, below, collection_key, item_key
+from stac.media import GEOJSON, JSON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

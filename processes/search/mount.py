@@ -10,12 +10,11 @@ from starlette.concurrency import run_in_threadpool
 
 from engine.errors import VadoseError
 from processes.catalog_place import service_catalog
-from processes.search.index import CatalogIndex
-from processes.search.sync import sync_index
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from processes.search.index import CatalogIndex
     from processes.settings import Settings
 
 LOGGER = logging.getLogger(__name__)
@@ -59,6 +58,8 @@ class Search:
         await application(scope, receive, send)
 
     def _prepare(self) -> None:
+        from processes.search.sync import sync_index  # noqa: PLC0415
+
         try:
             changes = sync_index(service_catalog(self._settings), self._opened())
         except (VadoseError, OSError) as error:
@@ -68,6 +69,8 @@ class Search:
         self._loaded()
 
     def _opened(self) -> CatalogIndex:
+        from processes.search.index import CatalogIndex  # noqa: PLC0415
+
         with self._lock:
             if self._index is None:
                 self._index = CatalogIndex.open(self._settings.job_database)

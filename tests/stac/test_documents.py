@@ -18,12 +18,13 @@ from pyproj import Transformer
 from stac_pydantic import Catalog, Collection, Item
 
 from engine.cog import Statistics
-from stac.assets import COG, PNG, Asset
+from stac.assets import Asset
 from stac.collection import choose_collection, create_collection, create_root
 from stac.documents import as_document, encode
 from stac.edition import Edition, archived, content
 from stac.fields import band_fields, footprint, polygon, projection_fields
 from stac.item import create_item
+from stac.media import COG, PNG
 from stac.members import links_by
 from stac.products import product
 from stac.series import MonthlyMap
