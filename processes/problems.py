@@ -141,7 +141,7 @@ def _detail(request: Request, error: HTTPException) -> str:
     if error.detail != HTTPStatus(error.status_code).phrase:
         return error.detail
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return f"there is nothing at {request.url.path:.200}; allowed: what /openapi names"
+        return "there is nothing at this address; allowed: what /openapi names"
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = dict(error.headers or {}).get("Allow", "another method")
         return f"{request.method:.20} is not offered here; allowed: {allowed}"

@@ -47,7 +47,8 @@ def test_pygeoapi_lists_its_collections(client: httpx.Client) -> None:
     """Its own answers come through; what it refuses, for whatever reason, is a problem."""
     assert client.get("/collections").json()["collections"] == []
     posted = client.post("/collections")
-    assert (posted.status_code, posted.headers["Allow"]) == (405, "GET, HEAD")
+    assert posted.status_code == 405
+    assert set(posted.headers["Allow"].split(", ")) == {"GET", "HEAD"}
     refusal = client.get("/collections", params={"f": "xml"})
     assert refusal.status_code == 400
     assert refusal.headers["Content-Type"] == "application/problem+json"

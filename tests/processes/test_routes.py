@@ -332,9 +332,9 @@ def test_errors_are_problems(
 @pytest.mark.parametrize(
     ("method", "address", "words"),
     [
-        ("GET", "/nothing/at/all", "nothing at /nothing/at/all"),
-        ("GET", "/catalog/nothing", "nothing at /catalog/nothing"),
-        ("GET", "/static/nothing", "nothing at /static/nothing"),
+        ("GET", "/nothing/at/all", "nothing at this address"),
+        ("GET", "/catalog/nothing", "nothing at this address"),
+        ("GET", "/static/nothing", "nothing at this address"),
         ("DELETE", "/catalog/catalog.json", "allowed: GET"),
         ("PATCH", "/jobs", "allowed: GET"),
     ],
