@@ -26,7 +26,7 @@ from plan import MAIN_SMAP, Plan, read_plan
 from real import north_america, samples, south_africa
 from report import Report
 from sif import negative_control, reconstruction
-from worlds import PAPER, SIF_INPUTS, STANDARD, Cube, WorldName, with_cell_names, world
+from worlds import PAPER, SIF_INPUTS, STANDARD, Cube, WorldName, with_place_names, world
 
 from engine.ablation import ablation, with_columns
 from engine.features import FEATURES
@@ -157,9 +157,9 @@ class Bench:
         self.report.comparison(self.result)
 
     def canary(self) -> None:
-        """Add predictors that are nothing but the cell's name.
+        """Add predictors that are nothing but the place's name.
 
-        Terrain and soil name a cell already; what a name alone gives away is seen without them.
+        Terrain and soil name a place already; what a name alone gives away is seen without them.
         A forest is asked, since it can learn rows by heart.
         """
         _, splits = self.rows()
@@ -169,9 +169,9 @@ class Bench:
         made = compare(
             {
                 "all": whole,
-                "all, canary": with_cell_names(whole),
+                "all, canary": with_place_names(whole, splits.side),
                 "changing": changing,
-                "changing, canary": with_cell_names(changing),
+                "changing, canary": with_place_names(changing, splits.side),
             },
             {_BY_HEART: self.plan.compared(_BY_HEART)},
             splits,

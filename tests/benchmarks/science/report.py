@@ -68,10 +68,10 @@ class Report:
             self._print(f"left out: {'; '.join(what)}: {why}")
 
     def canary(self, canary: dict[str, Any]) -> None:
-        """Print what a name of the cell gains."""
+        """Print what a name of the place gains."""
         for name, splits in canary["r2_gain"].items():
             gains = ", ".join(f"{split} {gain:+.4f}" for split, gain in splits.items())
-            self._print(f"R² gained from the cell's name beside {name} predictors: {gains}")
+            self._print(f"R² gained from the place's name beside {name} predictors: {gains}")
 
     def sif_effect(self, effect: dict[str, Any]) -> None:
         """Print the arms of every split."""

@@ -11,6 +11,8 @@ import numpy as np
 
 from engine.features import FEATURES, PRESETS, SIF_PREDICTORS
 from engine.grids import COARSE_PIXEL, block_mean
+from engine.history import SIDE
+from engine.models.blocks import spatial_blocks
 from engine.models.candidates import candidate
 from engine.models.table import Table, Variable
 from engine.months import Month
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 MIN_VALID = 0.6
 """Least share of valid fine cells in a coarse cell's predictors."""
+_ROUNDING = 1e-6
 
 STANDARD: tuple[str, ...] = PRESETS["standard"]
 PAPER: tuple[str, ...] = PRESETS["paper"]
@@ -183,18 +186,35 @@ def _few_trees(trees: int | None) -> Candidate | None:
     return settings.model_copy(update=few)
 
 
-def with_cell_names(table: Table, letters: int = 12) -> Table:
-    """Return the rows with a name of their cell, spelled in columns of noise: the canary.
+def with_place_names(table: Table, block_side: float, letters: int = 12) -> Table:
+    """Return the rows with names of their places, spelled in columns of noise: the canary.
 
-    One column does not do. Trees would have to cut it into as many parts as there are cells, and
-    no single cut gains anything; of twelve columns a few cuts set a cell apart.
+    Parameters
+    ----------
+    table
+        Rows.
+    block_side
+        Side of spatial blocks, metres. No place lies in two of them, so that no block's names
+        are known from elsewhere.
+    letters
+        Columns.
+
+    Notes
+    -----
+    A place is 3 × 3 coarse cells. One column that names single cells does not do: trees would have
+    to cut it into thousands of parts, none of which gains anything.
     """
-    cells = np.unique(np.column_stack([table.x, table.y]), axis=0, return_inverse=True)[1].ravel()
-    shape = int(cells.max()) + 1, letters
-    noise = np.random.default_rng(99).normal(size=shape).astype(np.float32)
-    names = (Variable(name=f"cell_name_{letter}", units="1") for letter in range(letters))
+    blocks, _ = spatial_blocks(table.x, table.y, block_side)
+    rows, columns = (
+        np.floor((axis - axis.min()) / (SIDE * COARSE_PIXEL) + _ROUNDING)
+        for axis in (table.y, table.x)
+    )
+    parts = np.column_stack([blocks, rows, columns])
+    place = np.unique(parts, axis=0, return_inverse=True)[1].ravel()
+    noise = np.random.default_rng(99).normal(size=(int(place.max()) + 1, letters))
+    names = (Variable(name=f"place_name_{letter}", units="1") for letter in range(letters))
     return replace(
         table,
         features=(*table.features, *names),
-        values=np.column_stack([table.values, noise[cells]]),
+        values=np.column_stack([table.values, noise[place].astype(np.float32)]),
     )
