@@ -112,14 +112,16 @@ def _of_south_africa(found: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
     if found is None:
         return {}
     known = found["known"]
-    sets = [scores for title, scores in found["scores"].items() if "place" not in title]
-    runs = [run for scores in sets for run in scores.values()]
-    best = max(runs, key=lambda scores: scores["r2"]["value"])
-    return {
-        "South Africa: R": _least(best["r"]["value"], known["r"]),
-        "South Africa: R²": _least(best["r2"]["value"], known["r2"]),
-        "South Africa: RMSE": _most(best["rmse"]["value"], known["rmse"]),
-    }
+    gates = {}
+    for title, scores in found["scores"].items():
+        if "place" in title:
+            continue
+        best = max(scores.values(), key=lambda run: run["r2"]["value"])
+        name = f"South Africa, {title}"
+        gates[f"{name}: R"] = _least(best["r"]["value"], known["r"])
+        gates[f"{name}: R²"] = _least(best["r2"]["value"], known["r2"])
+        gates[f"{name}: RMSE"] = _most(best["rmse"]["value"], known["rmse"])
+    return gates
 
 
 def _least(found: float, limit: float) -> dict[str, Any]:

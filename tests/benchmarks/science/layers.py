@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
     from engine.background import Background
     from engine.models.candidates import Candidate
-    from engine.models.candidates.base import Fitted
     from engine.models.store import TrainedModel
     from engine.world.presets import SmapErrors
 
@@ -99,7 +98,10 @@ def make_maps(
         table.values, table.truth, folds=splits.blocks, threads=threads, seed=seed
     )
     columns = tuple(feature.name for feature in table.features)
-    raw = np.stack([_map(fitted, cube.maps(number, columns)) for number in range(len(cube.months))])
+    session = Session(fitted.to_onnx(table.features, table.target), threads=threads)
+    raw = np.stack(
+        [_map(session, cube.maps(number, columns)) for number in range(len(cube.months))]
+    )
     training = Training(
         # No model is stored here; what follows looks at the rest alone.
         model=cast("TrainedModel", None),
@@ -239,10 +241,10 @@ def land_cover(cube: Cube, number: int) -> dict[str, NDArray[np.bool_]]:
     return {name: member for name, member in groups.items() if member.sum() >= _LEAST_PIXELS}
 
 
-def _map(fitted: Fitted, fine: NDArray[np.float32]) -> NDArray[np.float32]:
+def _map(session: Session, fine: NDArray[np.float32]) -> NDArray[np.float32]:
     """Predict ``(f, y, x)`` as the service does: NaN where over half of the predictors lack."""
     rows = np.moveaxis(fine, 0, -1).reshape(-1, len(fine))
-    predicted = fitted.predict(rows)
+    predicted = session(rows)
     enough = np.isfinite(rows).mean(axis=1) >= 0.5
     return np.where(enough, predicted, np.nan).reshape(fine.shape[1:]).astype(np.float32)
 
