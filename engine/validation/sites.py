@@ -142,8 +142,8 @@ def _order(group: tuple[tuple[int, int, bool], list[SensorDays]]) -> tuple[bool,
 
 def _mean_days(members: Sequence[SensorDays]) -> Floats:
     if len(members) == 1:
-        return members[0].values.astype(np.float64)
-    values = np.stack([one.values.astype(np.float64) for one in members])
+        return members[0].values
+    values = np.stack([one.values for one in members])
     known = np.isfinite(values)
     count = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)

@@ -64,7 +64,7 @@ class SensorDays:
     """Its make or number."""
     depth: tuple[float, float]
     """Layer that it feels, m."""
-    values: NDArray[np.float32]
+    values: Floats
     """``(days,)`` m3 m-3, NaN where a day has too few values."""
     losses: tuple[Loss, ...]
     """What the rules took."""
@@ -97,7 +97,7 @@ def daily_means(
         station=series.station,
         sensor=series.sensor,
         depth=(series.depth_from, series.depth_to),
-        values=values.astype(np.float32),
+        values=values,
         losses=(
             _loss("a value is there", "values", wanted, there),
             _loss("flagged exactly G", "values", there, good),
@@ -155,7 +155,8 @@ def _means(
     """Return daily means, how many there are, and how many days have any value."""
     slots = _HOURS * days
     count = np.bincount(hours, minlength=slots)
-    total = np.bincount(hours, weights=values.astype(np.float64), minlength=slots)
+    # Six decimals are what was written, before it was kept as float32.
+    total = np.bincount(hours, weights=np.round(values.astype(np.float64), 6), minlength=slots)
     heard = (count > 0).reshape(days, _HOURS)
     hourly = (total / np.maximum(count, 1)).reshape(days, _HOURS)
     hours_a_day = heard.sum(axis=1)

@@ -116,7 +116,7 @@ def daily(stations: Iterator[Station], calendar: Calendar) -> Iterator[SensorDay
             station=station,
             sensor="P",
             depth=(0.05, 0.05),
-            values=values.astype(np.float32),
+            values=values,
             losses=(),
         )
 

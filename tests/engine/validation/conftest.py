@@ -108,7 +108,7 @@ class ToySource:
             ),
             sensor="probe",
             depth=depth,
-            values=values.astype(np.float32),
+            values=values,
             losses=(),
         )
 

@@ -47,7 +47,7 @@ def test_days_and_months_are_plain_means() -> None:
     values = 0.2 + 0.001 * (hours // 24)
     days = daily_means(series(hours, values), CALENDAR, Rules())
     np.testing.assert_allclose(days.values, 0.2 + 0.001 * np.arange(91), rtol=1e-6)
-    months, loss = monthly_means(days.values.astype(float), CALENDAR, Rules())
+    months, loss = monthly_means(days.values, CALENDAR, Rules())
     np.testing.assert_allclose(months, 0.2 + 0.001 * np.array([15, 45, 75]), rtol=1e-6)
     assert (loss.before, loss.lost) == (3, 0)
 
@@ -60,7 +60,7 @@ def test_a_day_needs_twelve_hours_and_a_month_twenty_days() -> None:
     assert np.isfinite(days.values).sum() == 49
     assert np.isnan(days.values[0])
     assert losses(days.losses)["enough values in the day"] == (50, 1)
-    months, loss = monthly_means(days.values.astype(float), CALENDAR, Rules())
+    months, loss = monthly_means(days.values, CALENDAR, Rules())
     np.testing.assert_array_equal(np.isfinite(months), [True, False, False])
     assert (loss.before, loss.lost) == (2, 1)
 
