@@ -187,3 +187,20 @@ def test_the_interval_is_counted(toy_assessment: Assessment) -> None:
     inside = ((reference >= lower) & (reference <= upper))[known].mean()
     assert found.reliability.inside == pytest.approx(inside)
     assert found.reliability.width == pytest.approx(0.04, abs=1e-6)
+
+
+def test_strata_have_numbers_or_reasons(toy_assessment: Assessment) -> None:
+    """Land cover, seasons and years are summarised where there are enough months, else say why."""
+    found = toy_assessment.stations
+    assert found is not None
+    strata = {(one.kind, one.name): one for one in found.strata}
+    assert {kind for kind, _ in strata} == {"land cover", "season", "year"}
+    year = strata["year", "2019"]
+    assert year.sites == 9
+    assert year.summaries["soil_moisture"]["r"] is not None
+    season = strata["season", "JJA"]
+    assert season.sites == 0
+    assert season.why_not == "0 stations have 10 months or more in it; a summary needs 5"
+    assert all(one is None for one in season.summaries["soil_moisture"].values())
+    crops, trees = strata["land cover", "crop"], strata["land cover", "forest"]
+    assert crops.sites + trees.sites == 9
