@@ -71,6 +71,8 @@ class ResultView:
     """Whether that takes so much room that it is folded away."""
     report: ReportView | None
     """What it says in short, where it is a report."""
+    page: str | None
+    """Where it is to be read, where it is a page of its own."""
 
 
 def view_job(service: Service, job: Job) -> JobView:
@@ -135,7 +137,16 @@ def _result(name: str, output: Output, value: JsonValue, base: str) -> ResultVie
         shown=shown,
         long=len(shown) > LONG_VALUE,
         report=view_report(value) if name == "report" else None,
+        page=_page(located),
     )
+
+
+def _page(value: JsonValue) -> str | None:
+    """Return the address of a page that stands for a value; None for any other value."""
+    if not isinstance(value, dict) or value.get("type") != "text/html":
+        return None
+    href = value.get("href")
+    return href if isinstance(href, str) else None
 
 
 def _shown(value: JsonValue) -> str:
