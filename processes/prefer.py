@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-_PREFERENCE = re.compile(rf"(?:{_QUOTED}|[^,\"])+")
+# No part of a header is read twice, or one of a few kilobytes could keep the service busy for
+# minutes: so repetitions are possessive, and a quoted text that nobody closes ends the header.
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_PREFERENCE = re.compile(r'(?:"(?:[^"\\]|\\.?)*+(?:"|\Z)|[^,"])++', re.DOTALL)
 _NAME_AND_VALUE = re.compile(
-    rf"\s*(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:=\s*(?P<value>{_QUOTED}|[^\s;\"]*))?\s*(?:;.*)?",
+    r"\s*+(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]++)\s*+"
+    rf"(?:=\s*+(?P<value>{_QUOTED}|[^\s;\"]*+))?+\s*+(?:;.*)?",
     re.DOTALL,
 )
 _MOST_DIGITS = 9

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +22,8 @@ from processes.prefer import Preferences, read_preferences
         (["wait=3, wait=9"], Preferences(wait=3)),
         (["respond-asynchronously, wait=-1, wait"], Preferences()),
         (["wait=99999999999999999999"], Preferences(wait=999_999_999)),
+        (['wait=3, a="\\"b", respond-async'], Preferences(respond_async=True, wait=3)),
+        (['wait=3, a="nobody closes this, respond-async'], Preferences(wait=3)),
     ],
 )
 def test_preferences_are_read(headers: list[str], expected: Preferences) -> None:
@@ -31,3 +35,13 @@ def test_preferences_are_read(headers: list[str], expected: Preferences) -> None
 def test_any_header_is_read(headers: list[str]) -> None:
     """Whatever a client sends is no error."""
     assert isinstance(read_preferences(headers), Preferences)
+
+
+@pytest.mark.parametrize(
+    "header", ["a" + " " * 60_000 + "b", '"' + '\\"' * 30_000, '"' + '\\"' * 30_000 + "\\"]
+)
+def test_a_long_header_costs_no_time(header: str) -> None:
+    """A header as long as servers take is read at once, whatever it is made of."""
+    begin = time.perf_counter()
+    assert read_preferences([header]) == Preferences()
+    assert time.perf_counter() - begin < 1
