@@ -13,7 +13,7 @@ import yaml
 from processes.definitions import JSON, PROCESSES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pydantic import JsonValue
 
@@ -143,13 +143,18 @@ def _forms(process: Process) -> Json:
 
 def _inputs(process: Process) -> Json:
     described = cast("Mapping[str, Json]", process.describe()["inputs"])
-    required: list[JsonValue] = [name for name, one in described.items() if one["minOccurs"]]
     return {
         "type": "object",
-        "required": required,
         "additionalProperties": False,
         "properties": {name: _input(one) for name, one in described.items()},
+        **_required(name for name, one in described.items() if one["minOccurs"]),
     }
+
+
+def _required(names: Iterable[str]) -> Json:
+    """Return the keyword, which OpenAPI 3.0 forbids where nothing is required."""
+    required: list[JsonValue] = list(names)
+    return {"required": required} if required else {}
 
 
 def _input(described: Json) -> Json:
@@ -174,9 +179,11 @@ def _input(described: Json) -> Json:
 
 def _execute(process: Process) -> Json:
     outputs: Json = {name: _wanted(output) for name, output in process.outputs.items()}
+    # A process whose inputs are all optional can be executed without any.
+    needs_inputs = "required" in _inputs(process)
     return {
         "type": "object",
-        "required": ["inputs"],
+        **_required(["inputs"] if needs_inputs else []),
         "additionalProperties": False,
         "properties": {
             "inputs": _local(f"schemas/{process.id}-inputs"),

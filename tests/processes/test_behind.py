@@ -27,7 +27,7 @@ GIVEN = yaml.safe_load(Settings.load(data=".").pygeoapi_config.read_text(encodin
     "address",
     [
         *("/TileMatrixSets", "/TileMatrixSets/WebMercatorQuad", "/asyncapi", "/admin/config"),
-        *("/stac", "/stac/collections", "/collections/nothing", "/collections/nothing/items"),
+        *("/stac-api", "/stac-api/search", "/collections/nothing", "/collections/nothing/items"),
         *("/collections/nothing/coverage", "/collections/nothing/position", "/collections/"),
     ],
 )

@@ -14,6 +14,7 @@ from engine.testing import shared_path
 from processes.definitions import PROCESSES
 from processes.description import describe_inputs
 from processes.inputs import DownscaleSmapInputs
+from processes.settings import Settings
 from processes.status import process_description
 
 SCHEMAS = ("ogc-schemas", "ogcapi", "processes", "part1", "1.0", "openapi", "schemas")
@@ -50,5 +51,7 @@ def test_descriptions_obey_the_ogc_schema(process_id: str) -> None:
 
     registry: Registry[object] = Registry(retrieve=load)
     schema = {"$ref": base + "process.yaml"}
-    document = process_description(PROCESSES[process_id], "http://localhost")
+    document = process_description(
+        PROCESSES[process_id], "http://localhost", Settings.load(data=".")
+    )
     Draft7Validator(schema, registry=registry).validate(document)
