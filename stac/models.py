@@ -27,8 +27,15 @@ if TYPE_CHECKING:
 
     type Document = Mapping[str, Any]
 
-ITEM_EXTENSIONS = [Extension.MLM, Extension.FILE, Extension.VERSION, Extension.TIMESTAMPS]
-COLLECTION_EXTENSIONS = [Extension.MLM, Extension.VERSION]
+ITEM_EXTENSIONS = [
+    Extension.MLM,
+    Extension.DATACUBE,
+    Extension.FILE,
+    Extension.VERSION,
+    Extension.TIMESTAMPS,
+]
+# The MLM schema takes no list for a summary, and lists are what summaries are.
+COLLECTION_EXTENSIONS: list[Extension] = []
 
 SYNTHETIC = "-synthetic"
 """Ends the id of the collection of those that learnt from a synthetic world."""
@@ -181,7 +188,7 @@ def _properties(card: ModelCard, edition: Edition) -> dict[str, Any]:
         "created": instant(card.created),
         "license": model_texts().license,
         **_mlm(card),
-        "bands": [{"name": feature.name, "unit": feature.units} for feature in card.features],
+        **_predictors(card),
         "vadose:kind": card.kind,
         "vadose:target": card.target.model_dump(mode="json"),
         "vadose:region": card.region.name,
@@ -224,8 +231,8 @@ def _mlm(card: ModelCard) -> dict[str, Any]:
             {
                 "name": "features",
                 "description": "A row per cell; a missing feature is NaN",
-                "bands": list(card.feature_names),
-                "input": _structure(len(card.features), "bands"),
+                "variables": list(card.feature_names),
+                "input": _structure(len(card.features), "variables"),
             }
         ],
         "mlm:output": [
@@ -236,6 +243,29 @@ def _mlm(card: ModelCard) -> dict[str, Any]:
                 "result": _structure(1, "prediction"),
             }
         ],
+    }
+
+
+def _predictors(card: ModelCard) -> dict[str, Any]:
+    """Return the features as the variables that the MLM extension looks for."""
+    west, south, east, north = card.region.bbox
+    first, last = Month.parse(card.training[0]), Month.parse(card.training[-1])
+    degrees = {"type": "spatial", "reference_system": 4326}
+    return {
+        "cube:dimensions": {
+            "time": {"type": "temporal", "extent": [instant(first.start), instant(last.end)]},
+            "y": {**degrees, "axis": "y", "extent": [south, north]},
+            "x": {**degrees, "axis": "x", "extent": [west, east]},
+        },
+        "cube:variables": {
+            feature.name: {
+                "type": "data",
+                "dimensions": ["time", "y", "x"],
+                "unit": feature.units,
+                "data_type": "float32",
+            }
+            for feature in card.features
+        },
     }
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import attr
 from fastapi.exceptions import RequestValidationError
+from pydantic import Field
 from stac_fastapi.api.app import StacApi
 from stac_fastapi.api.models import (
     ItemCollectionUri,
@@ -20,6 +21,7 @@ from stac_fastapi.extensions import (
     TokenPaginationExtension,
 )
 from stac_fastapi.extensions.filter import FilterConformanceClasses
+from stac_fastapi.extensions.filter.request import FilterExtensionPostRequest
 from stac_fastapi.extensions.pagination.request import GETTokenPagination
 from stac_fastapi.types.config import ApiSettings
 from starlette.exceptions import HTTPException
@@ -29,6 +31,7 @@ from processes.errors import InvalidRequestError
 from processes.problems import answer_data
 from processes.search.client import CatalogClient
 from processes.search.links import Addresses
+from stac.conformity import VERSION as STAC_VERSION
 from stac.products import catalog_texts
 
 if TYPE_CHECKING:
@@ -53,6 +56,22 @@ _FILTER_CLASSES = [
     "http://www.opengis.net/spec/cql2/1.0/conf/spatial-functions",
 ]
 _SORT_CLASSES = ["https://api.stacspec.org/v1.0.0/item-search#sort"]
+
+
+class _FilterBody(FilterExtensionPostRequest):
+    """A filter in a document: JSON, or text that says that it is."""
+
+    filter_expr: dict[str, Any] | str | None = Field(  # type: ignore[assignment]
+        None, alias="filter"
+    )
+    filter_lang: Literal["cql2-json", "cql2-text"] | None = Field(  # type: ignore[assignment]
+        None, alias="filter-lang"
+    )
+
+
+@attr.s
+class _SearchFilter(SearchFilterExtension):
+    POST = _FilterBody
 
 
 @attr.s
@@ -82,10 +101,11 @@ def create_search(settings: Settings, index: CatalogIndex) -> FastAPI:
     searching = [
         FieldsExtension(),
         SortExtension(conformance_classes=_SORT_CLASSES),
-        SearchFilterExtension(client=client, conformance_classes=_FILTER_CLASSES),
+        _SearchFilter(client=client, conformance_classes=_FILTER_CLASSES),
         TokenPaginationExtension(),
     ]
     api = StacApi(
+        stac_version=STAC_VERSION,
         settings=ApiSettings(
             stac_fastapi_title=texts.title,
             stac_fastapi_description=texts.description,

@@ -186,7 +186,7 @@ class CatalogClient(BaseCoreClient, BaseFiltersClient):
             time=read_time(_written_time(asked.datetime)),
             collections=tuple(asked.collections or ()),
             ids=tuple(asked.ids or ()),
-            filter=read_filter(asked.filter_expr, "cql2-json"),
+            filter=read_filter(asked.filter_expr, _language(asked.filter_expr)),
             sort=sort,
             after=read_token(asked.token, sort),
         )
@@ -255,6 +255,10 @@ def _again(path: str, request: Request, token: str | None) -> str:
     if token is not None:
         query = [(name, value) for name, value in query if name != "token"] + [("token", token)]
     return f"{path}?{urlencode(query)}" if query else path
+
+
+def _language(given: Any) -> str:
+    return "cql2-text" if isinstance(given, str) else "cql2-json"
 
 
 def _written_time(given: Any) -> str | None:

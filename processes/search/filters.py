@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cql2
-from sqlalchemy import Float, and_, case, cast, false, func, literal, not_, or_, true
+from sqlalchemy import Float, Text, and_, case, cast, false, func, literal, not_, or_, true
 
 from processes.errors import InvalidRequestError
 from processes.jobs.schema import CATALOG_ITEMS
@@ -208,6 +208,8 @@ class FilterSql:
         name = _property(one)
         if name in SORTABLE:
             return _ITEMS[name]
+        if name == "geometry":
+            raise InvalidRequestError("filter: geometry is compared by spatial functions alone")
         if isinstance(other, bool):
             return self._boolean(name)
         number = isinstance(other, int | float)
@@ -225,7 +227,7 @@ class FilterSql:
 
     def _text(self, name: str) -> ColumnElement[Any]:
         if self._is_postgresql:
-            return _ITEMS.properties.op("#>>")(_array(name))
+            return _ITEMS.properties.op("#>>", return_type=Text())(_array(name))
         return func.json_extract(_ITEMS.properties, _json_path(name))
 
     def _kind(self, name: str) -> ColumnElement[Any]:

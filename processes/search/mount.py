@@ -35,6 +35,7 @@ class Search:
         self._index: CatalogIndex | None = None
         self._application: ASGIApp | None = None
         self._thread: threading.Thread | None = None
+        self._stopping = False
 
     def start(self) -> None:
         """Bring the index up to the catalogue, and load the API, while others are served."""
@@ -43,6 +44,7 @@ class Search:
 
     def stop(self) -> None:
         """Give the connections back."""
+        self._stopping = True
         if self._thread is not None:
             self._thread.join()
         with self._lock:
@@ -66,7 +68,8 @@ class Search:
             LOGGER.warning("the catalogue cannot be searched as it is: %s", error)
         else:
             LOGGER.info("the catalogue can be searched; %d changes since the last time", changes)
-        self._loaded()
+        if not self._stopping:
+            self._loaded()
 
     def _opened(self) -> CatalogIndex:
         from processes.search.index import CatalogIndex  # noqa: PLC0415

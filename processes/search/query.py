@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import shapely
-from pystac.utils import str_to_datetime
 from shapely.errors import GEOSException
 from shapely.geometry import shape
 
@@ -38,6 +38,7 @@ SORTABLE = (
 TIMES = frozenset({"datetime", "start_datetime", "end_datetime", "created", "updated"})
 """Columns that hold times."""
 
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d([Tt ]|$)")
 _DEFAULT_SORT = (("datetime", "desc"),)
 _LAST = (("collection", "asc"), ("id", "asc"))
 
@@ -159,9 +160,14 @@ _TIME_ALLOWED = (
 def read_moment(text: str, name: str) -> datetime:
     """Return the moment that a text of RFC 3339 means, or a date."""
     try:
-        return str_to_datetime(text).astimezone(UTC)
+        moment = datetime.fromisoformat(text.upper())
+        good = _RFC3339.match(text) is not None
     except (ValueError, OverflowError, TypeError):
-        raise _wrong(name, text, _TIME_ALLOWED) from None
+        good = False
+    if not good:
+        raise _wrong(name, text, _TIME_ALLOWED)
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC)
 
 
 def read_sort(fields: Sequence[tuple[str, str]] | None) -> Sort:
