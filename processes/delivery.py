@@ -119,7 +119,7 @@ def deliver_one(job: Job, outputs: Mapping[str, JsonValue], base: str, name: str
 def results_document(
     process_id: str, outputs: Mapping[str, JsonValue], locate: Callable[[str], str]
 ) -> dict[str, JsonValue]:
-    """Return all outputs by value, as a results document.
+    """Return all outputs by value, files that lie elsewhere as links, as a results document.
 
     Parameters
     ----------
@@ -131,16 +131,19 @@ def results_document(
         Turns an address relative to the service into one for the reader.
     """
     described = find_process(process_id).outputs
-    parts = [
-        Part(
-            name=name,
-            output=described[name],
-            value=_located(described[name], value, locate),
-            href="",
-            by_reference=False,
+    parts = []
+    for name, value in outputs.items():
+        located = _located(described[name], value, locate)
+        elsewhere = _elsewhere(described[name], located)
+        parts.append(
+            Part(
+                name=name,
+                output=described[name],
+                value=located,
+                href=elsewhere or "",
+                by_reference=elsewhere is not None,
+            )
         )
-        for name, value in outputs.items()
-    ]
     return {part.name: part.member() for part in parts}
 
 
@@ -162,10 +165,15 @@ def _part(job: Job, name: str, value: JsonValue, base: str, *, by_reference: boo
     output = find_process(job.process_id).outputs[name]
     located = _located(output, value, lambda path: f"{base}/{path}")
     href = f"{base}/jobs/{job.id}/results/{name}"
-    if output.binary and isinstance(located, dict):
-        # The file was never here.
-        href, by_reference = str(located["href"]), True
+    elsewhere = _elsewhere(output, located)
+    if elsewhere is not None:
+        href, by_reference = elsewhere, True
     return Part(name=name, output=output, value=located, href=href, by_reference=by_reference)
+
+
+def _elsewhere(output: Output, value: JsonValue) -> str | None:
+    """Return where a file lies that is not kept with the results; None where it is."""
+    return str(value["href"]) if output.binary and isinstance(value, dict) else None
 
 
 def _located(output: Output, value: JsonValue, locate: Callable[[str], str]) -> JsonValue:

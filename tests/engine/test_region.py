@@ -160,3 +160,46 @@ class TestProducts:
         """Products, units and keys are checked when the region is read."""
         with pytest.raises(ValueError, match=message):
             self.region(products)
+
+
+NETWORK = {"name": "cma", "title": "CMA", "path": "stations/cma.csv", "bulk_density": 1.4}
+
+
+class TestNetworks:
+    """Stations that are registered with a region."""
+
+    def region(self, *networks) -> Region:
+        """Return a region with some networks."""
+        return Region(name="here", title="Here", bbox=(110, 31, 111, 32), networks=networks)
+
+    def test_a_network_has_a_place_below_the_archive(self):
+        """Name, path and constants of the soil are kept as written."""
+        (network,) = self.region(NETWORK).networks
+        assert (network.name, network.path) == ("cma", "stations/cma.csv")
+        assert (network.bulk_density, network.field_capacity) == (1.4, None)
+
+    @pytest.mark.parametrize(
+        ("changed", "message"),
+        [
+            ({"path": "../secret"}, "a path below the archive"),
+            ({"path": "cma_{month}.csv"}, "for all months"),
+            ({"name": "CMA network"}, "pattern"),
+            ({"field_capacity": 32.0}, "less than 1"),
+            ({"folder": "x"}, "Extra inputs"),
+        ],
+    )
+    def test_a_wrong_word_is_explained(self, changed, message):
+        """Paths that lead out, months in names and odd constants are refused."""
+        with pytest.raises(ValueError, match=message):
+            self.region({**NETWORK, **changed})
+
+    def test_every_network_has_a_name_of_its_own(self):
+        """Two networks of one name cannot be told apart."""
+        with pytest.raises(ValueError, match="a name of its own"):
+            self.region(NETWORK, NETWORK)
+
+    def test_synthetic_worlds_register_their_stations(self, tiny_world):
+        """The region of a world names both kinds of its stations, and they are there."""
+        networks = load_region(tiny_world.region).networks
+        assert [network.name for network in networks] == ["ismn", "table"]
+        assert all((tiny_world.archive / network.path).exists() for network in networks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -15,13 +16,18 @@ import yaml
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from engine.errors import GranuleError, InputError
 from engine.grids import block_mean, coarse_of, lonlat
 from engine.months import Month, month_range
 from engine.progress import silent
 from processes.catalog_files import CatalogFiles
+from processes.cli import app
+from processes.definitions import find_process
 from processes.errors import InvalidInputsError
+from processes.outgoing import Fetched
+from processes.references import _read
 from processes.run import run_process
 from processes.settings import Settings
 from processes.validate_inputs import ValidateInputs
@@ -34,7 +40,6 @@ from stac.validation_link import validations_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 MONTHS = month_range(Month(2020, 1), Month(2020, 12))
 COLLECTION = "soil-moisture-1km-monthly"
@@ -335,3 +340,24 @@ def test_a_report_is_served_as_a_page_that_may_do_nothing(tmp_path: Path) -> Non
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "script-src" not in answer.headers["content-security-policy"]
+
+
+def test_the_command_line_tells_where_the_report_lies(data: Path) -> None:
+    """``vadose run validate`` prints numbers by value, and the report as the file that it is."""
+    arguments = ["run", "validate", "-", "--data", str(data), "--region", "toy-synthetic"]
+    result = CliRunner().invoke(app, arguments, input='{"min_months": 10}')
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    report = document["report"]
+    assert report["type"] == "text/html"
+    assert "<svg" in Path(report["href"]).read_text(encoding="utf-8")
+    assert document["metrics"]["value"]["synthetic"] is True
+
+
+def test_a_csv_may_come_by_reference() -> None:
+    """A link stands for the text of a table where an input takes text among other kinds."""
+    model = find_process("validate").inputs
+    fetched = Fetched(content=b"station_id,lat\n", media_type="text/csv")
+    assert _read(model, "stations", "", fetched) == "station_id,lat"
+    fetched = Fetched(content=b'["toy"]', media_type="application/json")
+    assert _read(model, "stations", "", fetched) == ["toy"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.errors import GranuleError, InputError
-from engine.stations import Limits, read_ismn, read_stations
+from engine.stations import Limits, read_ismn, read_stations, read_stations_in_parts
 from engine.stations.sources import source_files
 
 if TYPE_CHECKING:
@@ -134,3 +134,21 @@ def test_other_files_are_refused_by_kind(tmp_path: Path) -> None:
         read_stations(path)
     with pytest.raises(InputError, match="no folder"), source_files(path, ".stm"):
         pass
+
+
+def test_parts_are_the_whole(tmp_path: Path) -> None:
+    """Read folder by folder, an archive gives the series that it gives at once."""
+    other = STM.replace("Here", "There")
+    there = TEXT.replace("Here", "There").replace("34.75", "34.85")
+    path = archive(tmp_path, {STM: TEXT, other: there, "NET/readme.txt": "x"})
+    parts = [*read_stations_in_parts(path)]
+    assert [len(part) for part in parts] == [1, 1]
+    whole = [one.key for one in read_stations(path)]
+    assert [one.key for part in parts for one in part] == whole
+
+
+def test_an_archive_without_stations_is_refused_in_parts_too(tmp_path: Path) -> None:
+    """A zip archive of something else names what was looked for."""
+    path = archive(tmp_path, {"a.txt": "x"})
+    with pytest.raises(GranuleError, match="no file of the ISMN"):
+        list(read_stations_in_parts(path))
