@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 JSON_TYPE = "application/json"
+MOST_PROBLEMS = 20
+"""Most problems that are told at once; a megabyte of them would make twenty of the answer."""
+LONGEST_NAME = 120
+"""Characters of an input's name that are repeated; what it belongs to is at its beginning."""
 _QUALIFIERS: Mapping[str, tuple[type, str]] = {
     "mediaType": (str, "a text"),
     "encoding": (str, "a text"),
@@ -131,7 +135,8 @@ def _checked(values: object) -> dict[str, JsonValue]:
 
 
 def _at_fault(error: ValidationError) -> set[str]:
-    return {str(details["loc"][0]) for details in error.errors() if details["loc"]}
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return {str(details["loc"][0]) for details in found if details["loc"]}
 
 
 def _is_link(value: object) -> TypeGuard[Mapping[str, JsonValue]]:
@@ -143,7 +148,8 @@ def _refuse_null(values: Mapping[str, JsonValue]) -> None:
     absent = [name for name, value in values.items() if value is None]
     if absent:
         allowed = "a value, or to leave the input out"
-        raise InvalidInputsError([InputError(name, "null", allowed) for name in absent])
+        told = [InputError(f"{n:.{LONGEST_NAME}}", "null", allowed) for n in absent[:MOST_PROBLEMS]]
+        raise InvalidInputsError(told)
 
 
 def _plain(model: type[BaseModel], name: str, value: JsonValue) -> JsonValue:
@@ -171,7 +177,12 @@ def _check_qualifiers(name: str, value: Mapping[str, JsonValue]) -> None:
 
 
 def _problems(model: type[BaseModel], error: ValidationError) -> list[InputError]:
-    return [_problem(model, details) for details in error.errors()]
+    found = error.errors(include_url=False)
+    told = [_problem(model, details) for details in found[:MOST_PROBLEMS]]
+    if len(found) > len(told):
+        wrong = f"{len(found) - len(told)} more problems"
+        told.append(InputError("inputs", wrong, "what the description says"))
+    return told
 
 
 def _problem(model: type[BaseModel], details: ErrorDetails) -> InputError:
@@ -179,7 +190,7 @@ def _problem(model: type[BaseModel], details: ErrorDetails) -> InputError:
     cause = details.get("ctx", {}).get("error")
     if isinstance(cause, InputError):
         return cause
-    field = ".".join(str(part) for part in details["loc"]) or "inputs"
+    field = f"{'.'.join(str(part) for part in details['loc']):.{LONGEST_NAME}}" or "inputs"
     name = str(details["loc"][0]) if details["loc"] else ""
     if details["type"] == "extra_forbidden":
         return InputError(field, "there is no such input", ", ".join(model.model_fields))

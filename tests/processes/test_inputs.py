@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.grids import BBox
 from processes.errors import InvalidInputsError
 from processes.inputs import DownscaleSmapInputs, ReconstructSifInputs
-from processes.validation import read_inputs
+from processes.validation import MOST_PROBLEMS, read_inputs
 
 SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]}
 BOWTIE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}
@@ -79,6 +79,31 @@ def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(InvalidInputsError) as caught:
         read_inputs(ReconstructSifInputs, {"datetime": "x", "bbox": [1, 2, 3]})
     assert {problem.field for problem in caught.value.problems} == {"datetime", "bbox"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {f"unknown{number}": 0 for number in range(50_000)},
+        {f"unknown{number}": None for number in range(50_000)},
+        {"bbox": ["x"] * 200_000},
+        {"x" * 1_000_000: 0},
+    ],
+    ids=["unknown", "null", "array", "name"],
+)
+def test_a_refusal_is_short(values: dict[str, object]) -> None:
+    """However much is wrong, some of it is told, and how much more there is."""
+    with pytest.raises(InvalidInputsError) as refused:
+        read_inputs(ReconstructSifInputs, {"datetime": "2020-05"} | values)
+    assert len(refused.value.problems) <= MOST_PROBLEMS + 1
+    assert len(str(refused.value)) < 10_000
+
+
+def test_a_refusal_says_how_much_it_leaves_out() -> None:
+    """Who sees twenty problems knows of the others."""
+    values = {"datetime": "2020-05"} | {f"unknown{number}": 0 for number in range(25)}
+    with pytest.raises(InvalidInputsError, match=r"inputs: 5 more problems"):
+        read_inputs(ReconstructSifInputs, values)
 
 
 def test_reconstruct_sif_has_no_features() -> None:
