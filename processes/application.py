@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, cast
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -94,7 +95,7 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
     return application
 
 
-async def health(request: Request) -> Response:
+def health(request: Request) -> Response:
     """Answer that the service is up and its jobs can be read."""
     service: Service = request.app.state.service
     service.store.find(JobFilter(limit=1))
@@ -147,7 +148,8 @@ async def search_root(request: Request) -> Response:
 async def job_file(request: Request) -> Response:
     """Answer with a file of maps that stayed with their job."""
     service: Service = request.app.state.service
-    job = service.store.get(request.path_params["job_id"])
+    # Not here: a database that is slow to answer shall hold up nobody else.
+    job = await run_in_threadpool(service.store.get, request.path_params["job_id"])
     folder = service.settings.work_folder / job.id / "catalog"
     if not folder.is_dir():
         raise HTTPException(404)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import uuid
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -466,6 +467,32 @@ def test_browsers_get_pages(client: httpx.Client, address: str) -> None:
     assert page.status_code == 200
     assert page.headers["Content-Type"].startswith("text/html")
     assert json.loads(client.get(address).text)
+
+
+@pytest.mark.parametrize(
+    ("address", "asks"), [("/health", "find"), ("/jobs/1/files/catalog.json", "get")]
+)
+def test_who_waits_for_the_database_holds_up_nobody(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, address: str, asks: str
+) -> None:
+    """While one request waits for a slow database, others are answered."""
+    asked, answers = threading.Event(), threading.Event()
+    question = getattr(SqlJobStore, asks)
+
+    def slow(*arguments: Any) -> Any:
+        asked.set()
+        answers.wait(20)
+        return question(*arguments)
+
+    monkeypatch.setattr(SqlJobStore, asks, slow)
+    waiting = threading.Thread(target=client.get, args=(address,))
+    waiting.start()
+    try:
+        assert asked.wait(20)
+        assert client.get("/conformance", timeout=10).status_code == 200
+    finally:
+        answers.set()
+        waiting.join()
 
 
 def test_health_is_told(client: httpx.Client, settings: Settings) -> None:
