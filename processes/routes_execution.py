@@ -12,10 +12,8 @@ from starlette.responses import JSONResponse
 
 from processes.definitions import find_process
 from processes.delivery import deliver, only_values
-from processes.errors import NoResultsError
 from processes.execute_request import check_subscriber, read_body, read_request, request_hash
 from processes.job_query import refuse_unknown
-from processes.jobs.model import JobStatus
 from processes.outgoing import Outgoing
 from processes.prefer import Preferences, read_preferences, wants_anew
 from processes.references import fetch_references
@@ -131,10 +129,7 @@ def _accepted(job: Job, base: str, preferences: Preferences) -> Response:
 
 def _finished(service: Service, job: Job, base: str, preferences: Preferences) -> Response:
     """Answer with results; a job whose answer is complete is forgotten, it was none for anyone."""
-    outputs = service.store.results(job.id)
-    if job.status is not JobStatus.SUCCESSFUL or outputs is None:
-        raise NoResultsError(job.id, job.status, job.message, by_client=job.by_client)
-    response = deliver(job, outputs, base)
+    response = deliver(job, service.results(job), base)
     response.headers["Vary"] = "Prefer"
     applied = preferences.applied(["wait"])
     if applied:

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse
 
 from processes.delivery import deliver, deliver_one
-from processes.errors import AlreadyDismissedError, NoResultsError, ResultsNotReadyError
+from processes.errors import AlreadyDismissedError
 from processes.job_query import read_job_filter
 from processes.service import Service
 from processes.status import link, page_links, status_info
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pydantic import JsonValue
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -61,25 +58,16 @@ def dismiss_job(request: Request) -> Response:
 def get_results(request: Request) -> Response:
     """Return the results of a successful job, in the form that its request wanted."""
     service, job = _job(request)
-    return deliver(job, _outputs(service, job), service.base(request))
+    return deliver(job, service.results(job), service.base(request))
 
 
 def get_result(request: Request) -> Response:
     """Return one output of a successful job, as it is."""
     service, job = _job(request)
-    outputs = _outputs(service, job)
+    outputs = service.results(job)
     return deliver_one(job, outputs, service.base(request), request.path_params["output"])
 
 
 def _job(request: Request) -> tuple[Service, Job]:
     service = Service.of(request)
     return service, service.store.get(request.path_params["job_id"])
-
-
-def _outputs(service: Service, job: Job) -> Mapping[str, JsonValue]:
-    outputs = service.store.results(job.id)
-    if not job.status.terminal:
-        raise ResultsNotReadyError(job.id, job.status)
-    if outputs is None:
-        raise NoResultsError(job.id, job.status, job.message, by_client=job.by_client)
-    return outputs

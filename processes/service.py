@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, cast
 
+from processes.errors import NoResultsError, ResultsNotReadyError
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import JsonValue
     from starlette.requests import Request
 
     from processes.jobs.dispatcher import Runner
+    from processes.jobs.model import Job
     from processes.jobs.store import JobStore
     from processes.settings import Settings
 
@@ -30,6 +36,25 @@ class Service:
     def of(cls, request: Request) -> Self:
         """Return the service that a request came to."""
         return cast("Self", request.app.state.service)
+
+    def results(self, job: Job) -> Mapping[str, JsonValue]:
+        """Return the outputs of a successful job by name.
+
+        Raises
+        ------
+        ResultsNotReadyError
+            Where the job had not ended when it was looked at.
+        NoResultsError
+            Where it failed, or was dismissed, even if only since then.
+        """
+        if not job.status.terminal:
+            raise ResultsNotReadyError(job.id, job.status)
+        outputs = self.store.results(job.id)
+        if outputs is None:
+            ended = self.store.get(job.id)
+            reason = ended.message
+            raise NoResultsError(ended.id, ended.status, reason, by_client=ended.by_client)
+        return outputs
 
     def base(self, request: Request) -> str:
         """Return the service's address, without a slash at its end."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from processes.definitions import PROCESSES, find_process
-from processes.errors import NoResultsError, ResultsNotReadyError
 from processes.job_query import read_job_filter
 from processes.jobs.model import JobFilter, JobStatus
 from processes.landing import CONFORMANCE
@@ -111,12 +110,7 @@ def results_page(request: Request) -> Response:
     """Show the results of a successful job."""
     service = Service.of(request)
     job = service.store.get(request.path_params["job_id"])
-    outputs = service.store.results(job.id)
-    if not job.status.terminal:
-        raise ResultsNotReadyError(job.id, job.status)
-    if outputs is None:
-        raise NoResultsError(job.id, job.status, job.message, by_client=job.by_client)
-    results = view_results(job, outputs, service.base(request))
+    results = view_results(job, service.results(job), service.base(request))
     return render(request, "results.html", headers=_CHANGING, job=job, results=results)
 
 

@@ -132,6 +132,24 @@ def test_results_of_failed_and_dismissed_jobs_say_why(
     assert client.get(f"/jobs/{job_id}/results").status_code == 410
 
 
+def test_results_that_go_while_they_are_asked_for_are_gone(
+    client: httpx.Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that is dismissed between two looks at it is dismissed, and no fault of ours."""
+    job_id = execute(client).json()["jobID"]
+    end(settings, job_id, {"items": {}})
+    read = SqlJobStore.results
+
+    def dismissed_before(store: SqlJobStore, job_id: str) -> Any:
+        store.dismiss(job_id)
+        return read(store, job_id)
+
+    monkeypatch.setattr(SqlJobStore, "results", dismissed_before)
+    reply = client.get(f"/jobs/{job_id}/results")
+    assert reply.status_code == 410
+    assert "dismissed by request" in reply.json()["detail"]
+
+
 def test_files_that_stayed_with_a_job_are_served_and_go_with_it(
     client: httpx.Client, settings: Settings
 ) -> None:
