@@ -43,7 +43,7 @@ from processes.service import public_address
 from processes.status import status_info
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from pydantic import JsonValue
 
@@ -160,6 +160,7 @@ class Courier:
         self._base = public_address(settings)
         self._name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         self._waiting = False
+        self._under_way: dict[int, asyncio.Task[None]] = {}
         self._end: Callable[[], None] | None = None
 
     def start(self) -> None:
@@ -184,47 +185,74 @@ class Courier:
     async def _deliver_for_ever(self) -> None:
         try:
             while True:
-                await self.round()
+                self._begin()
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
+            await self._let_go()
             self.resign()
 
     async def round(self) -> None:
-        """Send what is due now, all at the same time."""
-        try:
-            due = self._store.due_callbacks(limit=AT_ONCE)
-            if due and self._store.lead("callbacks", self._name, LEAD_SECONDS):
-                await self._deliver_all(due)
-        except StoreUnavailableError:
-            if not self._waiting:
-                LOGGER.warning("callbacks wait: the database of the jobs does not answer")
-            self._waiting = True
-        except Exception:
-            LOGGER.exception("the courier stumbled")
-        else:
-            self._waiting = False
+        """Send what is due now, all at the same time, and wait for how that ends."""
+        self._begin()
+        await asyncio.gather(*self._under_way.values())
 
     def resign(self) -> None:
         """Let another courier deliver."""
         with suppress(StoreUnavailableError):
             self._store.resign("callbacks", self._name)
 
-    async def _deliver_all(self, due: Sequence[Callback]) -> None:
-        # To the end of all, or the next round would send again what is still under way.
-        deliveries = (self._deliver(callback) for callback in due)
-        for ended in await asyncio.gather(*deliveries, return_exceptions=True):
-            if ended is not None:
-                raise ended
+    def _begin(self) -> None:
+        """Begin to send what is due, without waiting for what is still under way."""
+        try:
+            due = self._store.due_callbacks(limit=AT_ONCE)
+            if due and self._store.lead("callbacks", self._name, LEAD_SECONDS):
+                for callback in due:
+                    self._send_off(callback)
+        except StoreUnavailableError:
+            self._wait_for_database()
+        except Exception:
+            LOGGER.exception("the courier stumbled")
+
+    def _send_off(self, callback: Callback) -> None:
+        """Begin to send news, unless that was begun before and has not ended."""
+        if callback.id in self._under_way:
+            return
+        delivery = asyncio.get_running_loop().create_task(self._deliver(callback))
+        self._under_way[callback.id] = delivery
+        delivery.add_done_callback(lambda _: self._under_way.pop(callback.id))
+
+    async def _let_go(self) -> None:
+        """Break off what is under way; it is sent again by whoever delivers next."""
+        deliveries = list(self._under_way.values())
+        for delivery in deliveries:
+            delivery.cancel()
+        await asyncio.gather(*deliveries, return_exceptions=True)
 
     async def _deliver(self, callback: Callback) -> None:
         try:
-            wrong, again = await self._send(callback)
+            wrong, again = await self._try(callback)
+            self._note(callback, wrong, again)
+        except StoreUnavailableError:
+            self._wait_for_database()
+        except Exception:
+            LOGGER.exception("the courier stumbled")
+        else:
+            self._waiting = False
+
+    def _wait_for_database(self) -> None:
+        if not self._waiting:
+            LOGGER.warning("callbacks wait: the database of the jobs does not answer")
+        self._waiting = True
+
+    async def _try(self, callback: Callback) -> tuple[str, bool]:
+        """Send news; whatever goes wrong with them is no other's trouble."""
+        try:
+            return await self._send(callback)
         except StoreUnavailableError:
             raise
         except Exception:
             LOGGER.exception("job %s: callback (%s) failed", callback.job_id, callback.kind)
-            wrong, again = "the service failed to send it", True
-        self._note(callback, wrong, again)
+            return "the service failed to send it", True
 
     async def _send(self, callback: Callback) -> tuple[str, bool]:
         """Send news; return what went wrong, empty for nothing, and whether to try again."""

@@ -10,7 +10,7 @@ import json
 import threading
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from engine.errors import InputError
 from processes.callbacks import Courier, Patience, Signer
 from processes.errors import StoreUnavailableError
 from processes.jobs.model import Delivery, Subscriber
+from processes.outgoing import Outgoing
 from processes.settings import Settings
 
 if TYPE_CHECKING:
@@ -265,22 +266,32 @@ def test_an_address_that_became_private_is_given_up(
 
 
 def test_one_that_hangs_holds_up_nobody(
-    store: SqlJobStore, settings: Settings, subscribed: Subscribed, wait_for: Callable
+    store: SqlJobStore,
+    settings: Settings,
+    subscribed: Subscribed,
+    wait_for: Callable,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The others are told meanwhile, their jobs go on, and the courier stops at once."""
     for path in ("/hang", "/done", "/done"):
         succeed(store, accepted(store, Subscriber(success=subscribed.at(path))))
+    patient = replace(Outgoing.of(settings), seconds=50)
+    monkeypatch.setattr(Outgoing, "of", lambda _settings: patient)
     courier = Courier(store, settings)
     courier.start()
     wait_for(
         lambda: sorted(told.path for told in subscribed.received) == ["/done", "/done", "/hang"]
     )
     wait_for(lambda: len(store.due_callbacks()) == 1)
+    succeed(store, accepted(store, Subscriber(success=subscribed.at("/later"))))
+    wait_for(lambda: "/later" in [told.path for told in subscribed.received])
+    wait_for(lambda: len(store.due_callbacks()) == 1)
     begin = datetime.now(UTC)
     courier.stop()
     assert datetime.now(UTC) - begin < timedelta(seconds=5)
     (left,) = store.due_callbacks()
     assert left.url.endswith("/hang")
+    assert left.tries == 0, "its first try was under way all the time"
 
 
 def test_a_database_that_goes_away_is_waited_for(
