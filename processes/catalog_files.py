@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Scope
 
-_PAGE_POLICY = (
+PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
@@ -73,5 +73,5 @@ class CatalogFiles(StaticFiles):
         if response.status_code != 304:
             response.headers["Content-Type"] = media_type(name, items=self._items)
         if name.lower().endswith(".html"):
-            response.headers["Content-Security-Policy"] = _PAGE_POLICY
+            response.headers["Content-Security-Policy"] = PAGE_POLICY
         return response

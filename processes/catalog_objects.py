@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from processes.catalog_files import PAGE_POLICY
 from stac.media import cache_control, media_type
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class CatalogObjects:
             "Cache-Control": cache_control(key),
             "Content-Type": media_type(key),
         }
+        if headers["Content-Type"].startswith("text/html"):
+            headers["Content-Security-Policy"] = PAGE_POLICY
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
         wanted = _span(request.headers.get("range"), size)

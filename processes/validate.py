@@ -14,6 +14,7 @@ from engine.validation.document import metrics_document, stations_document
 from engine.validation.report import report_page
 from engine.validation.rules import Rules
 from engine.validation.stations import Calendar
+from processes.catalog_place import service_catalog
 from processes.program import StepOutcome
 from processes.published_maps import PublishedMaps, find_maps, maps_bbox
 from processes.publishing import own_catalog
@@ -81,7 +82,7 @@ def _assessed(
     inputs: ValidateInputs, job: JobContext, progress: Progress
 ) -> tuple[Assessment, MapSeries]:
     settings = job.settings
-    catalog = LocalCatalog(settings.catalog_folder)
+    catalog = service_catalog(settings)
     series = find_maps(catalog, inputs)
     maps = PublishedMaps(series, settings, catalog, rain=inputs.precipitation != "none")
     calendar, rules = Calendar(months=series.months), Rules(months=inputs.min_months)
@@ -143,20 +144,21 @@ def _kept(
 ) -> str:
     """Put the report where it belongs; return its path below the service's address."""
     settings = job.settings
-    folder = settings.catalog_folder if inputs.publish else own_catalog(settings, job.run_id)
-    catalog = LocalCatalog(folder)
+    published = inputs.publish
+    own = LocalCatalog(own_catalog(settings, job.run_id))
+    catalog = service_catalog(settings) if published else own
     first, last = series.months[0], series.months[-1]
     record = ValidationRecord(
         id=f"validation-{_digest(*files.values())}",
         title=f"{title}, {first} to {last}",
         collection_id=series.collection,
-        item_ids=[item.id for item in series.items.values()] if inputs.publish else [],
+        item_ids=[item.id for item in series.items.values()] if published else [],
     )
     with catalog.staging() as staged:
         staged.mkdir(parents=True, exist_ok=True)
         paths = [_written(staged / name, text) for name, text in files.items()]
         publish_validation(catalog, record, paths, job.fence)
-    address = "catalog" if inputs.publish else f"jobs/{job.run_id}/files"
+    address = "catalog" if published else f"jobs/{job.run_id}/files"
     return f"{address}/{record.folder}/{REPORT}"
 
 

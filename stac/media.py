@@ -22,7 +22,7 @@ _MEDIA_TYPES = {
     ".xml": "application/xml",
 }
 _OTHER = "application/octet-stream"
-_NOT_ITEMS = frozenset({"catalog.json", "collection.json"})
+_NOT_ITEMS = frozenset({"catalog.json", "collection.json", "metrics.json"})
 _IMMUTABLE = frozenset({".tif", ".png", ".jpg", ".onnx"})
 
 

@@ -32,6 +32,7 @@ from processes.run import run_process
 from processes.settings import Settings
 from processes.validate_inputs import ValidateInputs
 from processes.validation import read_inputs
+from stac.media import media_type
 from stac.publish import publish_month
 from stac.store import LocalCatalog
 from stac.testing import AREA, toy_provenance, toy_series
@@ -340,6 +341,13 @@ def test_a_report_is_served_as_a_page_that_may_do_nothing(tmp_path: Path) -> Non
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "script-src" not in answer.headers["content-security-policy"]
+
+
+def test_numbers_beside_a_report_are_no_item() -> None:
+    """The file of all metrics is JSON, and that of stations GeoJSON."""
+    folder = f"{COLLECTION}/validation/validation-abc"
+    assert media_type(f"{folder}/metrics.json") == "application/json"
+    assert media_type(f"{folder}/stations.geojson") == "application/geo+json"
 
 
 def test_the_command_line_tells_where_the_report_lies(data: Path) -> None:
