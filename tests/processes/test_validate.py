@@ -134,6 +134,18 @@ def _write_smap(path: Path, values: np.ndarray) -> None:
         file["sm"].attrs["units"] = "m3 m-3"
 
 
+@pytest.fixture(autouse=True)
+def _no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the seconds that figures take, unless a test looks at them."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr("processes.validate.report_page", lambda _: "<title>report</title>")
+
+
+@pytest.fixture
+def drawn() -> None:
+    """Have the report drawn."""
+
+
 def run(data: Path, run_id: str = "run-1", **inputs: object) -> Mapping[str, Any]:
     settings = Settings.load(data=data, region="toy-synthetic")
     checked = read_inputs(ValidateInputs, {"min_months": 10, **inputs})
@@ -148,6 +160,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.usefixtures("drawn")
 def test_maps_are_validated_and_tell_of_it(data: Path) -> None:
     """The outputs are there, the maps link the report, and doing it again changes nothing."""
     outputs = run(data)
@@ -350,6 +363,7 @@ def test_numbers_beside_a_report_are_no_item() -> None:
     assert media_type(f"{folder}/stations.geojson") == "application/geo+json"
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_command_line_tells_where_the_report_lies(data: Path) -> None:
     """``vadose run validate`` prints numbers by value, and the report as the file that it is."""
     arguments = ["run", "validate", "-", "--data", str(data), "--region", "toy-synthetic"]
