@@ -38,6 +38,8 @@ _TIME = re.compile(
     r"\d{4}-\d\d-\d\d(?P<clock>[Tt ]\d\d:\d\d:\d\d(?P<fraction>\.\d{1,6})?"
     r"(?:[Zz]|[+-]\d\d:\d\d))?"
 )
+_LAST = datetime.max.replace(tzinfo=UTC)
+"""The end of the calendar, which an interval may name to have none."""
 _TIMES = "RFC 3339 times, or an interval of two of them such as 2026-05-01T00:00:00Z/.."
 
 
@@ -139,7 +141,7 @@ def _time(text: str) -> tuple[datetime, datetime]:
     try:
         time = datetime.fromisoformat(text.upper() if found else "")
         begin = time.astimezone(UTC) if found and found["clock"] else time.replace(tzinfo=UTC)
-        return begin, begin + _length(found)
+        return begin, begin + min(_length(found), _LAST - begin)
     except (ValueError, OverflowError):
         raise InvalidRequestError(f"datetime: {text:.80}; allowed: {_TIMES}") from None
 

@@ -23,7 +23,7 @@ from processes.pages.routes import (
 from processes.routes_execution import execute
 from processes.routes_jobs import dismiss_job, get_job, get_result, get_results, list_jobs
 from processes.service import Service
-from processes.status import link, page_links, process_description, process_summary
+from processes.status import page_links, process_description, process_summary
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -68,7 +68,6 @@ def list_processes(request: Request) -> Response:
     limit, offset = read_page(request.query_params)
     shown = list(PROCESSES.values())[offset : offset + limit]
     links = page_links(f"{base}/processes", request.query_params, limit, offset, len(PROCESSES))
-    links.append(link(f"{base}/processes?f=html", "alternate", "This page", "text/html"))
     return JSONResponse({"processes": [process_summary(p, base) for p in shown], "links": links})
 
 

@@ -11,7 +11,7 @@ from processes.delivery import deliver, deliver_one
 from processes.errors import AlreadyDismissedError
 from processes.job_query import read_job_filter
 from processes.service import Service
-from processes.status import link, page_links, status_info
+from processes.status import page_links, status_info
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -28,9 +28,8 @@ def list_jobs(request: Request) -> Response:
     wanted = read_job_filter(request.query_params)
     jobs, total = service.store.find(wanted)
     base = service.base(request)
-    address = f"{base}/jobs"
-    links = page_links(address, request.query_params, wanted.limit, wanted.offset, total)
-    links.append(link(f"{address}?f=html", "alternate", "This page", "text/html"))
+    query = request.query_params
+    links = page_links(f"{base}/jobs", query, wanted.limit, wanted.offset, total)
     document = {"jobs": [status_info(job, base) for job in jobs], "links": links}
     return JSONResponse(document, headers=_CHANGING)
 

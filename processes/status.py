@@ -34,7 +34,7 @@ def link(href: str, rel: str, title: str, media_type: str = JSON_TYPE) -> dict[s
 def page_links(
     address: str, query: QueryParams, limit: int, offset: int, total: int
 ) -> list[JsonValue]:
-    """Return the links of one page of a list: itself, the next, the one before.
+    """Return the links of one page of a list: itself, the next, the one before, and as HTML.
 
     Parameters
     ----------
@@ -45,10 +45,10 @@ def page_links(
     limit, offset, total
         Most members of a page, members before this one, and members in all.
     """
-    kept = [(name, value) for name, value in query.multi_items() if name != "offset"]
+    kept = [(name, value) for name, value in query.multi_items() if name not in ("offset", "f")]
 
-    def page(at: int) -> str:
-        pairs = [*kept, ("offset", str(at))] if at else kept
+    def page(at: int, *more: tuple[str, str]) -> str:
+        pairs = [*kept, *([("offset", str(at))] if at else []), *more]
         return f"{address}?{urlencode(pairs)}" if pairs else address
 
     links: list[JsonValue] = [link(page(offset), "self", "This page")]
@@ -56,6 +56,7 @@ def page_links(
         links.append(link(page(offset + limit), "next", "Next page"))
     if offset > 0:
         links.append(link(page(max(0, min(offset, total) - limit)), "prev", "Page before"))
+    links.append(link(page(offset, ("f", "html")), "alternate", "This page", "text/html"))
     return links
 
 

@@ -50,6 +50,7 @@ def test_lists_are_joined_or_repeated(query: str) -> None:
         ("2026-05-01T00:00:00Z/..", DAY, None),
         ("/2026-05-01T00:00:00z", None, DAY + timedelta(seconds=1)),
         ("../..", None, None),
+        ("../9999-12-31", None, datetime.max.replace(tzinfo=UTC)),
     ],
 )
 def test_times_and_intervals_are_read(
@@ -112,4 +113,9 @@ def test_pages_keep_their_filters(client: httpx.Client) -> None:
     assert second["jobs"][0]["jobID"] != first["jobs"][0]["jobID"]
     (back,) = [link["href"] for link in second["links"] if link["rel"] == "prev"]
     assert client.get(back).json()["jobs"] == first["jobs"]
+    (page,) = [link["href"] for link in second["links"] if link["rel"] == "alternate"]
+    shown = client.get(page)
+    assert shown.headers["Content-Type"].startswith("text/html")
+    assert second["jobs"][0]["jobID"] in shown.text
+    assert first["jobs"][0]["jobID"] not in shown.text
     assert client.get("/jobs").json()["jobs"] == []
