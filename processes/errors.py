@@ -75,7 +75,7 @@ class NoSuchProcessError(ServiceError, LookupError):
 
     def __init__(self, process_id: str, known: Sequence[str]) -> None:
         self.process_id, self.known = process_id, tuple(known)
-        super().__init__(f"there is no process {process_id!r}; allowed: {', '.join(known)}")
+        super().__init__(f"there is no process {process_id!r:.60}; allowed: {', '.join(known)}")
 
 
 class NoSuchJobError(ServiceError, LookupError):
@@ -83,7 +83,7 @@ class NoSuchJobError(ServiceError, LookupError):
 
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
-        super().__init__(f"there is no job {job_id!r}")
+        super().__init__(f"there is no job {job_id!r:.60}")
 
 
 class NoSuchOutputError(ServiceError, LookupError):

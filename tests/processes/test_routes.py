@@ -348,6 +348,14 @@ def test_errors_are_problems(
     obeys("exception.yaml", reply.json())
 
 
+@pytest.mark.parametrize("address", ["/jobs/", "/processes/"])
+def test_a_long_name_is_not_repeated(client: httpx.Client, address: str) -> None:
+    """An answer does not grow with what was asked for."""
+    reply = client.get(address + "x" * 20_000)
+    assert reply.status_code == 404
+    assert len(reply.content) < 1000
+
+
 @pytest.mark.parametrize(
     ("method", "address", "words"),
     [
