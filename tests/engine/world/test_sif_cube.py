@@ -10,6 +10,7 @@ import xarray as xr
 
 from engine.archive import Archive
 from engine.feature_store import FeatureStore
+from engine.models.candidates import candidate
 from engine.models.store import ModelStore
 from engine.months import Month
 from engine.region import load_region
@@ -87,4 +88,13 @@ def test_a_second_time_changes_nothing(little: Preset, folder: Path) -> None:
     path = folder / f"cube_{JULY}.nc"
     written = path.stat().st_mtime_ns
     assert path in write_sif_cube(little, 3, folder, smap_errors=("good", "coarse"))
+    assert path.stat().st_mtime_ns == written
+
+
+def test_the_services_model_of_sif_does_for_a_lesser_one(little: Preset, folder: Path) -> None:
+    """Where fewer trees would have been enough, months by all of them are left where they are."""
+    path = folder / f"cube_{JULY}.nc"
+    written = path.stat().st_mtime_ns
+    few = candidate("sif").model_copy(update={"trees": 3})
+    write_sif_cube(little, 3, folder, smap_errors=("good",), sif_model=few)
     assert path.stat().st_mtime_ns == written
