@@ -68,8 +68,7 @@ class Palette(BaseModel):
 
     def hexes(self) -> tuple[str, ...]:
         """Return the 256 colours as ``#rrggbb``."""
-        levels = np.rint(255 * self.table()).astype(np.uint8)
-        return tuple(f"#{bytes(level).hex()}" for level in levels)
+        return _hexes(self.stops)
 
     def rgba(self, values: ArrayLike) -> NDArray[np.uint8]:
         """Colour values ``(...)`` as ``(..., 4)`` bytes; missing ones are transparent."""
@@ -113,6 +112,12 @@ def _srgb(lab: NDArray[np.float64]) -> NDArray[np.float64]:
     linear = np.clip(lms @ np.linalg.inv(_LMS_FROM_RGB).T, 0, 1)
     bright = 1.055 * linear ** (1 / 2.4) - 0.055
     return np.asarray(np.clip(np.where(linear <= 0.0031308, 12.92 * linear, bright), 0, 1))
+
+
+@cache
+def _hexes(stops: tuple[str, ...]) -> tuple[str, ...]:
+    levels = np.rint(255 * _even_steps(stops)).astype(np.uint8)
+    return tuple(f"#{bytes(level).hex()}" for level in levels)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 from datetime import UTC, datetime
@@ -11,6 +12,19 @@ import numpy as np
 import xarray as xr
 
 from engine.grids import BBox, coarse_window, fine_of
+from engine.models.candidates import candidate
+from engine.models.card import (
+    CardBlocks,
+    CardCompanion,
+    CardFeature,
+    CardFile,
+    CardRegion,
+    CardRows,
+    CardTarget,
+    ModelCard,
+    Score,
+)
+from engine.models.scores import Metrics
 from engine.months import Month
 from stac.products import product
 from stac.series import ModelSummary, Provenance, Series, Source
@@ -95,6 +109,51 @@ def toy_layer(geobox: GeoBox, shift: float = 0.0) -> xr.DataArray:
     values[3:8, 10:20] = np.nan
     coords = {axis: geobox.coords[axis].values for axis in ("y", "x")}
     return xr.DataArray(values, dims=("y", "x"), coords=coords)
+
+
+def toy_model(folder: Path, *, upstream: str | None = None) -> ModelCard:
+    """Store a model that predicts nothing, with one companion, and return its card."""
+    onnx, companion = b"no real ONNX", b"{}"
+    card = ModelCard(
+        id="",
+        key="toy",
+        kind="soil-moisture",
+        settings=candidate("soil-moisture", "rf"),
+        features=tuple(
+            CardFeature(name=name, units="1", importance=0.25) for name in MODEL.features
+        ),
+        target=CardTarget(name="soil_moisture", units="m3 m-3", description="SMAP"),
+        region=CardRegion(name="toy-synthetic", bbox=(113.0, 34.0, 113.3, 34.2), synthetic=True),
+        training=("2019-01", "2019-02"),
+        rows=CardRows(used=40, removed={}, constant={}),
+        blocks=CardBlocks(side=72_000.0, error_range=None),
+        scores=(
+            Score(
+                split="spatial-block",
+                definition="blocks held out together",
+                model="the same trees",
+                pooled=Metrics(n=40, r2=0.7, rmse=0.02, ubrmse=0.02, mae=0.01, bias=0.0, r=0.8),
+            ),
+        ),
+        intervals="none",
+        splits_left_out={"year": "one year alone"},
+        omissions={"albedo": "not in the archive"},
+        upstream=upstream,
+        inputs="0" * 64,
+        file=CardFile(sha256=_digest(onnx), bytes=len(onnx), parity=1e-8),
+        companions={"analysis.json": CardCompanion(sha256=_digest(companion), bytes=2)},
+        versions={"vadose": "0.1.0", "onnx": "1.23.2"},
+        created=NOW,
+    ).identified()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{card.id}.onnx").write_bytes(onnx)
+    (folder / f"{card.id}.analysis.json").write_bytes(companion)
+    (folder / f"{card.id}.json").write_text(card.model_dump_json())
+    return card
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 class DyingCatalog(LocalCatalog):
