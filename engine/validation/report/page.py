@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -82,14 +82,20 @@ def _figures(assessment: Assessment) -> Mapping[str, object]:
         "pictures": [(picture, figure) for picture, figure in field_figures.pictures(assessment)]
     }
     if found is not None:
+        drawn["map"] = station_figures.station_map(assessment, found)
+        # Without a station in the summary there is nothing to draw of it.
+        summarised = bool(found.headline.chosen.any())
         drawn |= {
-            "map": station_figures.station_map(assessment, found),
-            "boxes": station_figures.boxplots(found),
-            "taylor": station_figures.taylor(found),
-            "density": station_figures.density(found),
-            "monthly": station_figures.monthly(assessment, found),
-            "paired": station_figures.paired_differences(found) if found.headline.paired else None,
+            name: make() if summarised else None
+            for name, make in {
+                "boxes": partial(station_figures.boxplots, found),
+                "taylor": partial(station_figures.taylor, found),
+                "density": partial(station_figures.density, found),
+                "monthly": partial(station_figures.monthly, assessment, found),
+            }.items()
         }
+        has_paired = bool(found.headline.paired)
+        drawn["paired"] = station_figures.paired_differences(found) if has_paired else None
         lists["series"] = station_figures.series(assessment, found)
     return lists | {name: None if figure is None else figure for name, figure in drawn.items()}
 

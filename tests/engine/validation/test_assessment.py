@@ -204,3 +204,15 @@ def test_strata_have_numbers_or_reasons(toy_assessment: Assessment) -> None:
     assert all(one is None for one in season.summaries["soil_moisture"].values())
     crops, trees = strata["land cover", "crop"], strata["land cover", "forest"]
     assert crops.sites + trees.sites == 9
+
+
+@pytest.mark.parametrize("months", [6, 15])
+def test_stations_that_are_all_too_short_say_why(toy: ToySource, months: int) -> None:
+    """Where no station has enough months there is no summary, and the page still tells why."""
+    sensors = [toy.sensor(3 + k, 4 + k, f"S{k}", months=months) for k in range(6)]
+    found = assessed(toy, sensors)
+    assert found.stations is not None
+    assert found.stations.headline.sites == 0
+    page = report_page(found)
+    assert f"{months} common months" in page
+    json.dumps([metrics_document(found), stations_document(found)], allow_nan=False)
