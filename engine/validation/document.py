@@ -175,6 +175,11 @@ def _median(values: np.ndarray) -> float:
 
 def _features(found: StationFindings) -> Iterator[Json]:
     chosen = found.headline.chosen
+    judged = {
+        (name, metric): verdicts(metric, difference)
+        for name, differences in found.skill.differences.items()
+        for metric, difference in differences.items()
+    }
     for k, site in enumerate(found.pairs.sites):
         yield {
             "type": "Feature",
@@ -201,7 +206,7 @@ def _features(found: StationFindings) -> Iterator[Json]:
                     name: {
                         metric: {
                             **_estimate(difference, k),
-                            "verdict": verdicts(metric, difference)[k].value,
+                            "verdict": judged[name, metric][k].value,
                         }
                         for metric, difference in differences.items()
                     }
