@@ -30,6 +30,8 @@ EXPOSED_HEADERS = (
     "Last-Modified",
     "Link",
     "Location",
+    "Preference-Applied",
+    "Retry-After",
 )
 """Headers that scripts of other origins may read."""
 
