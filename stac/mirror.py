@@ -70,7 +70,7 @@ def refresh_mirror(catalog: CatalogStore, collection_id: str) -> None:
 def _write(path: Path, catalog: CatalogStore, collection: Document) -> None:
     items = (_located(catalog, item) for item in item_documents(catalog, collection))
     table = parse_stac_items_to_arrow(items, chunk_size=_ROWS)
-    described = {str(collection["id"]): {**collection, "links": []}}
+    described = {str(collection["id"]): {**collection, "links": [], "assets": {}}}
     to_parquet(table, path, collections=described, compression="zstd")
 
 

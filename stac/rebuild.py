@@ -61,6 +61,7 @@ def rebuild_catalog(catalog: CatalogStore) -> Rebuilt:
                 _put(catalog, collection_key(collection_id), document)
                 counts[collection_id] = len(links_by(document, "item"))
                 children.append(_child(collection_id, str(document["title"])))
+        children.sort(key=lambda entry: str(entry["href"]))
         _put(catalog, ROOT_KEY, root_of(children, catalog.url))
     return Rebuilt(items=counts, left_out=tuple(left_out))
 

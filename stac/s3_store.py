@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 SCHEME = "s3://"
 
 _LOCK = ".lock"
-_SILENCE = 60.0
+_SILENCE = 20.0
 """Seconds without a sign of life after which a lock is taken over."""
 _LOOK_SECONDS = (0.02, 0.5)
 """Shortest and longest pause between two looks at a lock that another one holds."""

@@ -111,12 +111,12 @@ def toy_layer(geobox: GeoBox, shift: float = 0.0) -> xr.DataArray:
     return xr.DataArray(values, dims=("y", "x"), coords=coords)
 
 
-def toy_model(folder: Path, *, upstream: str | None = None) -> ModelCard:
+def toy_model(folder: Path, *, key: str = "toy", upstream: str | None = None) -> ModelCard:
     """Store a model that predicts nothing, with one companion, and return its card."""
     onnx, companion = b"no real ONNX", b"{}"
     card = ModelCard(
         id="",
-        key="toy",
+        key=key,
         kind="soil-moisture",
         settings=candidate("soil-moisture", "rf"),
         features=tuple(
