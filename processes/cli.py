@@ -235,7 +235,7 @@ def demo(
         Demo(data=data, preset=preset, seed=seed, port=port, console=Console()).run(stop=stop)
 
 
-type _Place = Annotated[
+_Place = Annotated[
     str | None,
     typer.Argument(
         help="Folder of catalog.json, or s3://BUCKET/PREFIX.", show_default="the service's"

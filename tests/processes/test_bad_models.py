@@ -246,7 +246,7 @@ def test_over_http_the_job_fails_with_the_reason(
     (data / "features").symlink_to(settings.feature_folder)
     copied = settings.model_copy(update={"data": data})
     models = ModelStore(copied.model_folder)
-    (card,) = models.cards()
+    card = models.cards()[0]
     path = models.onnx_path(card.id)
     with serve_at_work(copied) as client:
         message, status, detail = failed(client, FEW | {"training": MONTH})
