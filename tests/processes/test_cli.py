@@ -94,7 +94,7 @@ def test_one_real_month_goes_the_same_way(tmp_path: Path) -> None:
     # Blocks are some 270 × 430 km here: whole climates are unseen, and little is promised of them.
     block, random = (report["scores"][split]["pooled"] for split in ("spatial-block", "random"))
     assert random["rmse"] < block["rmse"] < 0.045
-    assert random["r"] > max(block["r"], 0.6)
+    assert random["r"] > max(block["r"], 0.4)
     assert validate_catalog(tmp_path / "catalog") == []
     checked = runner.invoke(app, ["catalog", "validate", str(tmp_path / "catalog")])
     assert checked.exit_code == 0
