@@ -170,8 +170,13 @@ class S3Catalog:
         try:
             with self._told():
                 obstore.put(self._store, key, content, mode=mode, attributes=_attributes(key))
-        except (AlreadyExistsError, PreconditionError, FileNotFoundError):
+        except (AlreadyExistsError, PreconditionError):
             raise SupersededError(key) from None
+        except FileNotFoundError:
+            # What was to be replaced is gone; what was to be made has no bucket to lie in.
+            if found.tag is not None:
+                raise SupersededError(key) from None
+            raise UnwritableCatalogError(self.address, "there is no such bucket") from None
 
     def place(self, staged: Path, key: str) -> bool:
         """Put a file where there is none; the same bytes may be there already."""
@@ -180,6 +185,8 @@ class S3Catalog:
                 obstore.put(self._store, key, staged, mode="create", attributes=_attributes(key))
         except AlreadyExistsError:
             return self._digest(key) == sha256_of(staged)
+        except FileNotFoundError:
+            raise UnwritableCatalogError(self.address, "there is no such bucket") from None
         return True
 
     def remove(self, key: str) -> None:

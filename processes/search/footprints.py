@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 from shapely.geometry import mapping, shape
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from processes.jobs.schema import CATALOG_FOOTPRINTS as FOOTPRINTS
 
@@ -81,6 +81,12 @@ def related_footprints(
     shapely.prepare(geometry)
     related: NDArray[np.bool_] = RELATIONS[relation](_outlines(rows), geometry)
     return [int(row.id) for row, yes in zip(rows, related, strict=True) if yes]
+
+
+def count_footprints(connection: Connection) -> int:
+    """Return how many outlines are kept."""
+    count = select(func.count()).select_from(FOOTPRINTS)
+    return int(connection.execute(count).scalar_one())
 
 
 def _outlines(rows: Sequence[Row[Any]]) -> NDArray[np.object_]:

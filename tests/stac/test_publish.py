@@ -67,7 +67,7 @@ def publish_in_processes(*tasks: dict[str, object]) -> list[int]:
     They are forked from one fresh interpreter, so that the imports are paid once.
     """
     arguments = [sys.executable, "-W", "ignore", "-c", PUBLISHERS, json.dumps(tasks)]
-    done = subprocess.run(arguments, check=True, capture_output=True, timeout=120)
+    done = subprocess.run(arguments, check=True, capture_output=True, timeout=600)
     return list(json.loads(done.stdout))
 
 

@@ -13,6 +13,7 @@ import pytest
 from engine.errors import InputError
 from stac.documents import as_document
 from stac.errors import SupersededError, UnwritableCatalogError
+from stac.media import JSON
 from stac.publish import publish_month
 from stac.read import items_of
 from stac.s3_store import S3Catalog, S3Lock, open_catalog
@@ -42,13 +43,17 @@ def test_files_carry_their_media_type_and_how_long_they_last(
     """A reader of the bucket gets the same headers as one of the service."""
     item = publish_month(s3_catalog, toy_series(), MAY, toy_dataset(), toy_provenance())
     base = f"{s3}/{s3_catalog.bucket}/{s3_catalog.prefix}"
+    # The server knows by this header alone which of its services is meant.
+    signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request"}
     folder = f"{base}/{item.collection_id}/{item.id}"
-    cog = httpx.get(f"{folder}/{item.assets['soil_moisture'].href.rpartition('/')[2]}")
+    cog = httpx.get(
+        f"{folder}/{item.assets['soil_moisture'].href.rpartition('/')[2]}", headers=signed
+    )
     assert cog.headers["Content-Type"] == "image/tiff; application=geotiff; profile=cloud-optimized"
     assert "immutable" in cog.headers["Cache-Control"]
-    document = httpx.get(f"{folder}/{item.id}.json")
+    document = httpx.get(f"{folder}/{item.id}.json", headers=signed)
     assert document.headers["Content-Type"] == "application/geo+json"
-    assert httpx.get(f"{base}/catalog.json").headers["Content-Type"] == "application/json"
+    assert httpx.get(f"{base}/catalog.json", headers=signed).headers["Content-Type"] == JSON
 
 
 def test_a_document_is_replaced_only_where_it_is_what_was_read(s3_catalog: S3Catalog) -> None:
