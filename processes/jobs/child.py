@@ -15,7 +15,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError, MissingDataError, UntrainableError, VadoseError
-from processes.errors import DismissedError, InvalidInputsError
+from processes.errors import DismissedError, InvalidInputsError, StoreUnavailableError
 from processes.jobs.messages import Failed, Fenced, Finished, Progressed
 from processes.jobs.model import LogEntry
 from processes.logs import configure_logging
@@ -117,6 +117,9 @@ def attempt(order: Order, line: Line) -> Finished | Failed:
         outcome = program.step(order.step, context, reporter(line))
     except DismissedError as error:
         return Failed(message=str(error))
+    except StoreUnavailableError as error:
+        LOGGER.warning("failed: %s", reason(error))
+        return Failed(message=reason(error), retry=True)
     except VadoseError as error:
         LOGGER.warning("failed: %s", reason(error))
         return Failed(message=reason(error), by_client=isinstance(error, _BY_CLIENT))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -12,7 +13,7 @@ from sqlalchemy import and_, delete, false, func, insert, or_, select, tuple_
 from processes.jobs.migrate import migrate
 from processes.jobs.schema import CATALOG_COLLECTIONS as COLLECTIONS
 from processes.jobs.schema import CATALOG_ITEMS as ITEMS
-from processes.jobs.store_database import Database
+from processes.jobs.store_database import Database, take_turns
 from processes.search.filters import FilterSql
 from processes.search.footprints import (
     count_footprints,
@@ -22,7 +23,7 @@ from processes.search.footprints import (
 from processes.search.query import TIMES, read_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy import ColumnElement, Connection, Row
@@ -76,25 +77,25 @@ class CatalogIndex:
         """Keep a collection, without the links to its items."""
         links = [entry for entry in document.get("links", []) if entry["rel"] != "item"]
         row = {"id": document["id"], "document": {**document, "links": links}}
-        with self._database.writing() as connection:
+        with self._changing() as connection:
             connection.execute(delete(COLLECTIONS).where(COLLECTIONS.c.id == document["id"]))
             connection.execute(insert(COLLECTIONS).values(row))
 
     def put_items(self, items: Iterable[tuple[Document, str]]) -> None:
         """Keep items, each with its stamp, instead of what was kept of them."""
-        with self._database.writing() as connection:
+        with self._changing() as connection:
             for item, stamp in items:
                 _remove(connection, str(item["collection"]), [str(item["id"])])
                 connection.execute(insert(ITEMS).values(_row(connection, item, stamp)))
 
     def remove_items(self, collection_id: str, ids: Sequence[str]) -> None:
         """Forget items."""
-        with self._database.writing() as connection:
+        with self._changing() as connection:
             _remove(connection, collection_id, ids)
 
     def remove_collection(self, collection_id: str) -> None:
         """Forget a collection with all of its items."""
-        with self._database.writing() as connection:
+        with self._changing() as connection:
             connection.execute(delete(ITEMS).where(ITEMS.c.collection == collection_id))
             connection.execute(delete(COLLECTIONS).where(COLLECTIONS.c.id == collection_id))
 
@@ -137,6 +138,13 @@ class CatalogIndex:
             items = _documents(connection, shown)
         last = _values(shown[-1], query.sort) if len(rows) > query.limit else None
         return Page(items=items, matched=matched, last=last)
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        """Give a connection for one change; of several who publish, each waits for its turn."""
+        with self._database.writing() as connection:
+            take_turns(connection, "the catalogue's index")
+            yield connection
 
 
 def _remove(connection: Connection, collection_id: str, ids: Sequence[str]) -> None:

@@ -123,7 +123,7 @@ def test_cuiman_finds_its_way(cuiman: Client) -> None:
     listed = [process.id for process in cuiman.get_processes().processes]
     assert listed == list(PROCESSES)
     for process_id in listed:
-        described = cuiman.get_process(process_id)
+        described = cuiman.get_process(process_id, **SLOW)
         assert set(described.inputs or {}) == set(PROCESSES[process_id].inputs.model_fields)
 
 

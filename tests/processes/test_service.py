@@ -131,14 +131,17 @@ def test_downscaling_uses_the_stored_sif_model(served: Served) -> None:
 
 
 def test_the_catalogue_is_sound(served: Served) -> None:
-    """It validates offline, and pystac reads an item for each month of both products."""
+    """It validates offline, and pystac reads an item for each month and for each model."""
     root = served.settings.catalog_folder
     assert validate_catalog(root) == []
     catalogue = pystac.Catalog.from_file(str(root / "catalog.json"))
     items = {item.id for item in catalogue.get_items(recursive=True)}
     products = ("sif", "soil-moisture")
     months = ("2020-04", "2020-05")
-    assert items == {f"{p}-tiny-synthetic-{m}" for p in products for m in months}
+    models = {
+        job.results["model"]["value"]["card"]["id"] for job in (served.sif, served.soil_moisture)
+    }
+    assert items == {f"{p}-tiny-synthetic-{m}" for p in products for m in months} | models
 
 
 def test_gdal_reads_the_maps_over_http(served: Served) -> None:

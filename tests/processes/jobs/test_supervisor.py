@@ -155,6 +155,12 @@ def test_a_child_that_is_killed_is_replaced(supervisor: Supervisor) -> None:
     assert (job.status, job.attempt) == (JobStatus.SUCCESSFUL, 2)
 
 
+def test_a_step_that_missed_the_database_is_tried_again(supervisor: Supervisor) -> None:
+    """What a step itself asks of the database, as to let its map be found, may come too early."""
+    job = ended(supervisor, "database_away_once")
+    assert (job.status, job.attempt) == (JobStatus.SUCCESSFUL, 2)
+
+
 @pytest.mark.parametrize(("act", "reason"), [("die", "SIGKILL"), ("exit", "code 3")])
 def test_after_too_many_attempts_the_job_fails(
     supervisor: Supervisor, act: str, reason: str

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from engine.errors import InputError
 from engine.files import atomic_path
+from processes.errors import StoreUnavailableError
 from processes.program import StepOutcome
 
 if TYPE_CHECKING:
@@ -68,6 +69,12 @@ class Toy:
         if not mark.exists():
             mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def _database_away_once(self, job: JobContext, _: Progress) -> None:
+        mark = Path(job.inputs.folder, "away")
+        if not mark.exists():
+            mark.touch()
+            raise StoreUnavailableError("gone for a moment")
 
     def _exit(self, *_: object) -> None:
         os._exit(3)

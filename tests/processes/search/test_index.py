@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,6 +43,25 @@ def test_the_latest_come_first(index: CatalogIndex) -> None:
     page = index.search(Query(limit=3))
     assert page.matched == 72
     assert [item["properties"]["datetime"][:7] for item in page.items] == ["2020-12"] * 3
+
+
+def test_all_who_publish_may_keep_a_collection_at_once(
+    index: CatalogIndex, documents: tuple[dict[str, Any], list[dict[str, Any]]]
+) -> None:
+    """Months of one job, published side by side, bring their collection and themselves."""
+    collection, items = documents[0] | {"id": "rivals"}, documents[1][:1]
+    item = items[0] | {"id": "rival", "collection": "rivals"}
+
+    def publish(_: int) -> None:
+        for _ in range(10):
+            index.put_collection(collection)
+            index.put_items([(item, "1")])
+            index.remove_collection("rivals")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(publish, range(4)))
+    index.remove_collection("rivals")
+    assert index.item("rivals", "rival") is None
 
 
 @pytest.mark.parametrize(
