@@ -49,6 +49,11 @@ class Draft(Protocol):
     """An item that is to be published: all but its version and the names of its files."""
 
     @property
+    def staged(self) -> Staged:
+        """Its files."""
+        ...
+
+    @property
     def item_id(self) -> str:
         """Its id, in whatever collection."""
         ...
@@ -84,7 +89,6 @@ def open_fence() -> None:
 def commit(
     catalog: CatalogStore,
     draft: Draft,
-    staged: Staged,
     *,
     now: datetime | None = None,
     fence: Fence = open_fence,
@@ -106,12 +110,7 @@ def commit(
             fence()
             try:
                 return _Commit(
-                    catalog=catalog,
-                    draft=draft,
-                    staged=staged,
-                    now=moment,
-                    fence=fence,
-                    least=least,
+                    catalog=catalog, draft=draft, now=moment, fence=fence, least=least
                 ).run()
             except NameTakenError as error:
                 least = error.version + 1
@@ -171,7 +170,6 @@ class _Commit:
 
     catalog: CatalogStore
     draft: Draft
-    staged: Staged
     now: datetime
     fence: Fence
     least: int
@@ -239,16 +237,16 @@ class _Commit:
         published = {} if previous is None else previous["assets"]
         kept = {
             entry.asset.key: _file_name(published[entry.asset.key])
-            for entry in self.staged
+            for entry in self.draft.staged
             if published.get(entry.asset.key, {}).get("file:checksum") == entry.asset.checksum
         }
         last = 0 if previous is None else version_of(previous)
-        changed = not len(kept) == len(self.staged) == len(published)
+        changed = not len(kept) == len(self.draft.staged) == len(published)
         version = max(last + 1, self.least) if changed else last
         names = {
             entry.asset.key: f"{self.draft.item_id}_{entry.asset.key}_v{version}"
             f"{entry.asset.suffix}"
-            for entry in self.staged
+            for entry in self.draft.staged
         }
         edition = Edition(
             version=version,
@@ -259,7 +257,7 @@ class _Commit:
         return edition, names | kept
 
     def _place(self, names: Mapping[str, str], published: frozenset[str], edition: Edition) -> None:
-        for entry in self.staged:
+        for entry in self.draft.staged:
             name = names[entry.asset.key]
             if name in published:
                 continue

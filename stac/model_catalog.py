@@ -129,7 +129,7 @@ def publish_model(
         return published
     with catalog.staging() as staging:
         staged = tuple(_stage(card, folder, staging))
-        return commit(catalog, ModelDraft(card, staged), staged, now=now, fence=fence)
+        return commit(catalog, ModelDraft(card, staged), now=now, fence=fence)
 
 
 def published_model(catalog: CatalogStore, card: ModelCard, folder: Path) -> Document | None:

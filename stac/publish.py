@@ -150,7 +150,7 @@ def publish_month(
     )
     with catalog.staging() as folder:
         staged = stage_assets(folder, layers, made)
-        document = commit(catalog, MapDraft(made, staged), staged, now=now, fence=fence)
+        document = commit(catalog, MapDraft(made, staged), now=now, fence=fence)
     link_maps(catalog, provenance.model.id, document, synthetic=series.synthetic)
     return as_item(catalog, document)
 
