@@ -9,12 +9,10 @@ from sqlalchemy import column, inspect, select, table
 
 from engine.errors import InputError
 from processes.jobs.schema import VERSION
-from processes.jobs.store_database import take_turns
+from processes.jobs.store_database import Database, take_turns
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-    from processes.jobs.store_database import Database
 
 SCRIPTS = Path(__file__).with_name("migrations")
 """Folder of the migrations."""
@@ -22,7 +20,26 @@ SCRIPTS = Path(__file__).with_name("migrations")
 _VERSIONS = table("alembic_version", column("version_num"))
 
 
-def migrate(database: Database) -> None:
+def open_database(address: str | Path) -> Database:
+    """Connect to a database by its file or URL, and make or renew its tables where it has to be.
+
+    Raises
+    ------
+    InputError
+        Where the URL is of another kind, or a later version of this program wrote the database.
+    StoreUnavailableError
+        Where the database does not answer.
+    """
+    database = Database.at(address)
+    try:
+        _migrate(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _migrate(database: Database) -> None:
     """Make or renew the tables of a database; quick where there is nothing to do."""
     with database.reading() as connection:
         if _version(connection) == VERSION:

@@ -7,7 +7,7 @@ that forks opens its own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self, override
+from typing import TYPE_CHECKING, override
 
 from processes.jobs import (
     store_endings,
@@ -17,10 +17,9 @@ from processes.jobs import (
     store_outbox,
     store_steps,
 )
-from processes.jobs.migrate import migrate
+from processes.jobs.migrate import open_database
 from processes.jobs.model import PREPARE, Delivery
 from processes.jobs.protocol import MOST_ATTEMPTS, JobStore
-from processes.jobs.store_database import Database
 from processes.jobs.store_steps import Claim
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
         Step,
         Subscriber,
     )
+    from processes.jobs.store_database import Database
 
 __all__ = ["JobStore", "SqlJobStore", "open_store"]
 
@@ -61,7 +61,7 @@ def open_store(address: str | Path) -> SqlJobStore:
     StoreUnavailableError
         Where the database does not answer.
     """
-    return SqlJobStore.open(address)
+    return SqlJobStore(open_database(address))
 
 
 class SqlJobStore(JobStore):
@@ -75,17 +75,6 @@ class SqlJobStore(JobStore):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    @classmethod
-    def open(cls, address: str | Path) -> Self:
-        """Open the store at an address: see :func:`open_store`."""
-        database = Database.at(address)
-        try:
-            migrate(database)
-        except BaseException:
-            database.close()
-            raise
-        return cls(database)
 
     @override
     def close(self) -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 from pystac.utils import str_to_datetime
 from sqlalchemy import and_, delete, false, func, insert, or_, select, tuple_
 
-from processes.jobs.migrate import migrate
+from processes.jobs.migrate import open_database
 from processes.jobs.schema import CATALOG_COLLECTIONS as COLLECTIONS
 from processes.jobs.schema import CATALOG_ITEMS as ITEMS
-from processes.jobs.store_database import Database, take_turns
+from processes.jobs.store_database import take_turns
 from processes.search.filters import FilterSql
 from processes.search.footprints import (
     count_footprints,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Row
 
+    from processes.jobs.store_database import Database
     from processes.search.query import Query, Sort
 
     type Document = Mapping[str, Any]
@@ -61,13 +62,7 @@ class CatalogIndex:
     @classmethod
     def open(cls, address: str | Path) -> Self:
         """Connect to a database by its file or URL, and renew its tables where it has to be."""
-        database = Database.at(address)
-        try:
-            migrate(database)
-        except BaseException:
-            database.close()
-            raise
-        return cls(database)
+        return cls(open_database(address))
 
     def close(self) -> None:
         """Give the connections back."""
