@@ -49,6 +49,8 @@ def main() -> int:
     """Run the suite as often as the first argument says; return 0 where every test passed."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     shared = Path(os.environ.get("VADOSE_SHARED", Path(__file__).parents[3] / "shared"))
+    if not (shared / "ogc-schemas").is_dir():
+        sys.exit(f"{shared} has no ogc-schemas: VADOSE_SHARED names the folder with them")
     jar = find_jar()
     with tempfile.TemporaryDirectory(prefix="vadose-cite-") as name:
         folder = Path(name)
