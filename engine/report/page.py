@@ -23,9 +23,10 @@ from engine.report.figures import drawn
 from engine.report.wording import in_words, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from engine.report.content import ModelReport
@@ -86,129 +87,98 @@ def report_page(report: ModelReport, maps: Maps | None = None) -> str:
 def _figures(report: ModelReport, maps: Maps | None) -> _Figures:
     """Draw all figures that there is something for, by name."""
     if report.scores:
-        height = 1.3 + 0.42 * len(report.splits)
-        description = "R² and RMSE by split; the numbers are in the table below."
-        yield (
+        yield _figure(
             "scores",
-            drawn(
-                "scores",
-                partial(draw_scores, report=report),
-                size=(_WIDE, height),
-                description=description,
-            ),
+            partial(draw_scores, report=report),
+            size=(_WIDE, 1.3 + 0.42 * len(report.splits)),
+            description="R² and RMSE by split; the numbers are in the table below.",
         )
     yield from _importance_figures(report)
     if report.evidence is not None:
         yield from _evidence_figures(report, report.evidence, maps)
     if any(report.periods.values()):
         splits = [name for name in _pair(report) if name in report.periods]
-        yield (
+        yield _figure(
             "periods",
-            drawn(
-                "periods",
-                partial(draw_periods, periods=report.periods, splits=splits),
-                size=(_WIDE, 3.8),
-                description="R² and RMSE of each 8 days; the numbers are in the table below.",
-            ),
+            partial(draw_periods, periods=report.periods, splits=splits),
+            size=(_WIDE, 3.8),
+            description="R² and RMSE of each 8 days; the numbers are in the table below.",
         )
 
 
 def _importance_figures(report: ModelReport) -> _Figures:
     if report.importance is not None:
-        groups = len(report.importance.shares)
-        yield (
+        shares = report.importance.shares
+        losses = ", ".join(f"{one.group} {one.loss.value:.3f}" for one in shares)
+        yield _figure(
             "permutation",
-            drawn(
-                "permutation",
-                partial(draw_permutation, importance=report.importance),
-                size=(4.3, 0.9 + 0.24 * groups),
-                description="R² lost on unseen blocks, the most important group first: "
-                + ", ".join(
-                    f"{one.group} {one.loss.value:.3f}" for one in report.importance.shares
-                ),
-            ),
+            partial(draw_permutation, importance=report.importance),
+            size=(4.3, 0.9 + 0.24 * len(shares)),
+            description=f"R² lost on unseen blocks, the most important group first: {losses}",
         )
     gains = {one.name: one.importance for one in report.features if one.importance is not None}
     if gains:
-        yield (
+        yield _figure(
             "impurity",
-            drawn(
-                "impurity",
-                partial(draw_impurity, shares=gains),
-                size=(4.3, 0.9 + 0.19 * len(gains)),
-                description="Share of each predictor in the gain of splits.",
-            ),
+            partial(draw_impurity, shares=gains),
+            size=(4.3, 0.9 + 0.19 * len(gains)),
+            description="Share of each predictor in the gain of splits.",
         )
     if report.ablation is not None:
-        yield (
+        yield _figure(
             "ablation",
-            drawn(
-                "ablation",
-                partial(draw_ablation, ablation=report.ablation),
-                size=(5.6, 2.4),
-                description="R² of each arm less that without SIF; numbers in the table below.",
-            ),
+            partial(draw_ablation, ablation=report.ablation),
+            size=(5.6, 2.4),
+            description="R² of each arm less that without SIF; numbers in the table below.",
         )
 
 
 def _evidence_figures(report: ModelReport, evidence: Evidence, maps: Maps | None) -> _Figures:
     for name in _pair(report):
         if name in evidence.densities:
-            yield (
+            yield _figure(
                 f"density-{name}",
-                drawn(
-                    f"density-{name}",
-                    partial(draw_density, density=evidence.densities[name], units=report.units),
-                    size=(4.3, 3.6),
-                    description=f"Density of held-out predictions against their target, {name}.",
-                ),
+                partial(draw_density, density=evidence.densities[name], units=report.units),
+                size=(4.3, 3.6),
+                description=f"Density of held-out predictions against their target, {name}.",
             )
     if evidence.cells is not None:
-        yield (
+        yield _figure(
             "cells",
-            drawn(
-                "cells",
-                partial(draw_cells, cells=evidence.cells, units=report.units),
-                size=(_WIDE, _height(evidence.cells.fold, 2.5)),
-                description="Maps of the folds of blocks and of the mean held-out error.",
-            ),
+            partial(draw_cells, cells=evidence.cells, units=report.units),
+            size=(_WIDE, _height(evidence.cells.fold, 2.5)),
+            description="Maps of the folds of blocks and of the mean held-out error.",
         )
     if evidence.error_range is not None:
-        yield (
+        yield _figure(
             "error-range",
-            drawn(
-                "error-range",
-                partial(draw_error_range, found=evidence.error_range),
-                size=(5.2, 3.0),
-                description="Semivariance of errors by distance.",
-            ),
+            partial(draw_error_range, found=evidence.error_range),
+            size=(5.2, 3.0),
+            description="Semivariance of errors by distance.",
         )
     if evidence.calibration is not None:
-        yield (
+        yield _figure(
             "calibration",
-            drawn(
-                "calibration",
-                partial(draw_calibration, calibration=evidence.calibration),
-                size=(6.4, 3.0),
-                description="Shares of differences held by intervals, and their size as expected.",
-            ),
+            partial(draw_calibration, calibration=evidence.calibration),
+            size=(6.4, 3.0),
+            description="Shares of differences held by intervals, and their size as expected.",
         )
     if maps is not None:
         months = evidence.months
-        yield (
+        titles = [f"{one.month}, {words().reasons[one.reasons[-1]]}" for one in months]
+        yield _figure(
             "maps",
-            drawn(
-                "maps",
-                partial(
-                    draw_maps,
-                    maps=maps,
-                    titles=[f"{one.month}, {words().reasons[one.reasons[-1]]}" for one in months],
-                    product=_PRODUCTS[report.kind],
-                ),
-                size=(_WIDE, 0.5 + _height(maps.values[0], len(months))),
-                description=f"Maps of {', '.join(one.month for one in months)}.",
-            ),
+            partial(draw_maps, maps=maps, titles=titles, product=_PRODUCTS[report.kind]),
+            size=(_WIDE, 0.5 + _height(maps.values[0], len(months))),
+            description=f"Maps of {', '.join(one.month for one in months)}.",
         )
+
+
+def _figure(
+    name: str, draw: Callable[[Figure], None], *, size: tuple[float, float], description: str
+) -> tuple[str, str]:
+    """Draw a figure, and return it with its name: see :func:`engine.report.figures.drawn`."""
+    return name, drawn(name, draw, size=size, description=description)
 
 
 def _height(rows: Sequence[Sequence[object]] | NDArray[np.generic], beside: float) -> float:

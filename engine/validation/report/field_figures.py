@@ -27,7 +27,8 @@ WORDS = {
     "smap": "SMAP",
 }
 """Fields in words."""
-_EDGES = ((0.95, 1.05),)
+_NO_EDGES = (0.95, 1.05)
+"""Ratios that tell of no edge."""
 
 
 def lags(assessment: Assessment) -> str | None:
@@ -66,15 +67,13 @@ def edges(assessment: Assessment) -> str:
 
 def pictures(assessment: Assessment) -> list[tuple[Picture, str]]:
     """Show some months, the map beside SMAP."""
-    height, width = assessment.grid.shape
-    tall = min(1.6, max(0.6, height / width))
     return [
         (
             picture,
             drawn(
                 f"month-{number}",
                 partial(_draw_picture, assessment, picture),
-                size=(7.2, 3.2 * tall + 0.9),
+                size=_beside_each_other(assessment),
                 description=f"Soil moisture in {picture.month}, the map beside SMAP.",
             ),
         )
@@ -84,14 +83,18 @@ def pictures(assessment: Assessment) -> list[tuple[Picture, str]]:
 
 def other_map(assessment: Assessment, other: GriddedComparison, number: int) -> str:
     """Show another map's mean, and where ours goes along with it in time."""
-    height, width = assessment.grid.shape
-    tall = min(1.6, max(0.6, height / width))
     return drawn(
         f"other-{number}",
         partial(_draw_other, assessment, other),
-        size=(7.2, 3.2 * tall + 0.9),
+        size=_beside_each_other(assessment),
         description=f"Mean of {other.spec.id}, and the correlation in time of our map with it.",
     )
+
+
+def _beside_each_other(assessment: Assessment) -> tuple[float, float]:
+    """Return width and height in inches of two maps of the area beside each other."""
+    height, width = assessment.grid.shape
+    return 7.2, 3.2 * min(1.6, max(0.6, height / width)) + 0.9
 
 
 def _draw_lags(assessment: Assessment, figure: Figure) -> None:
@@ -135,7 +138,7 @@ def _draw_edges(assessment: Assessment, figure: Figure) -> None:
         (top, "edge_ratio", "Edges of SMAP's 9 km cells"),
         (bottom, "imprint", "Imprint of 0.05° rain cells"),
     ):
-        axes.axhspan(*_EDGES[0], color=ACCENT, alpha=0.1)
+        axes.axhspan(*_NO_EDGES, color=ACCENT, alpha=0.1)
         axes.axhline(1, color=INK, linewidth=0.8)
         for name in names:
             values = [getattr(one, metric) for one in assessment.found.textures[name]]

@@ -78,9 +78,7 @@ def _figures(assessment: Assessment) -> Mapping[str, object]:
         "variograms": field_figures.variograms(assessment),
         "edges": field_figures.edges(assessment),
     }
-    lists: dict[str, object] = {
-        "pictures": [(picture, figure) for picture, figure in field_figures.pictures(assessment)]
-    }
+    lists: dict[str, object] = {"pictures": field_figures.pictures(assessment)}
     if found is not None:
         drawn["map"] = station_figures.station_map(assessment, found)
         # Without a station in the summary there is nothing to draw of it.
@@ -97,7 +95,7 @@ def _figures(assessment: Assessment) -> Mapping[str, object]:
         has_paired = bool(found.headline.paired)
         drawn["paired"] = station_figures.paired_differences(found) if has_paired else None
         lists["series"] = station_figures.series(assessment, found)
-    return lists | {name: None if figure is None else figure for name, figure in drawn.items()}
+    return lists | drawn
 
 
 def _sections(assessment: Assessment) -> Sequence[tuple[str, str]]:

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
     from engine.validation.assessment import Assessment
     from engine.validation.findings import StationFindings
+    from engine.validation.sites import Site
 
-    type Floats = NDArray[np.float64]
+    type Floats = NDArray[np.floating]
 
 _BOXED = (("r", "R"), ("anomaly_r", "R of anomalies"), ("ubrmse", "ubRMSE"), ("bias", "Bias"))
 _JUDGED = {Verdict.IMPROVED: ACCENT, Verdict.DEGRADED: WARNING}
@@ -136,11 +137,8 @@ def _draw_stations(assessment: Assessment, found: StationFindings, figure: Figur
     mean = assessment.found.means[MAP]
     background = draw_map(axes, mean, assessment.grid, faint=True)
     figure.colorbar(background, ax=axes, shrink=0.6, label=f"Mean soil moisture, {UNIT}", pad=0.02)
-    sites = found.pairs.sites
     r = found.skill.products[MAP].metrics["r"].value
-    x, y = projected(
-        assessment.grid, np.array([s.lon for s in sites]), np.array([s.lat for s in sites])
-    )
+    x, y = _places(assessment, found.pairs.sites)
     known = np.isfinite(r)
     enough = np.array([not why for why in found.why_not], np.bool_)
     for mask, marker, edge in ((known & enough, "o", INK), (known & ~enough, "s", SOFT)):
@@ -155,11 +153,15 @@ def _draw_stations(assessment: Assessment, found: StationFindings, figure: Figur
         )
     axes.scatter(x[~known], y[~known], marker="x", color=SOFT, s=30, zorder=3)
     if found.pairs.excluded:
-        left = [site for site, _ in found.pairs.excluded]
-        x, y = projected(
-            assessment.grid, np.array([s.lon for s in left]), np.array([s.lat for s in left])
-        )
+        x, y = _places(assessment, [site for site, _ in found.pairs.excluded])
         axes.scatter(x, y, marker="+", color=WARNING, s=36, zorder=3)
+
+
+def _places(assessment: Assessment, sites: Sequence[Site]) -> tuple[Floats, Floats]:
+    """Return where sites lie on the plane of the map."""
+    lon = np.array([site.lon for site in sites])
+    lat = np.array([site.lat for site in sites])
+    return projected(assessment.grid, lon, lat)
 
 
 def _draw_boxes(found: StationFindings, figure: Figure) -> None:
