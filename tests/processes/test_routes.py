@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 import uuid
 from contextlib import closing
@@ -167,16 +166,6 @@ def test_files_that_stayed_with_a_job_are_served_and_go_with_it(
     assert not folder.exists()
 
 
-def test_an_unforeseen_error_hides_its_internals(serve: Callable, tmp_path: Path) -> None:
-    """A broken store is a 500 without Python text."""
-    with serve(Settings.load(data=tmp_path), run_jobs=False) as client:
-        with closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database:
-            database.execute("DROP TABLE jobs")
-        reply = client.get("/jobs")
-    assert reply.status_code == 500
-    assert reply.json()["detail"] == "the service failed; its log says why"
-
-
 def test_results_of_a_waiting_job_are_not_ready(client: httpx.Client) -> None:
     """404 with the type that the OGC names."""
     job_id = execute(client).json()["jobID"]
@@ -215,164 +204,6 @@ def test_jobs_are_listed_in_pages(client: httpx.Client, obeys: Callable) -> None
     assert len(seen) == len(set(seen))
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (b"", "the body is no JSON"),
-        (b"[1, 2]", "the body is no JSON object"),
-        (b"null", "the body is no JSON object"),
-        (b'{"inputs": {"datetime": NaN}}', "the body has NaN, which JSON has not"),
-        (b"[" * 100_000, "the body is nested too deeply; allowed: 64 levels"),
-        (b'{"a":' * 70 + b"1" + b"}" * 70, "the body is nested too deeply; allowed: 64 levels"),
-        (
-            b'{"inputs": {"datetime": ' + b"1" * 5000 + b"}}",
-            "a number of 5000 digits; allowed",
-        ),
-        (b'{"inputs": {"datetime": 1e999}}', "a number that is too large"),
-        (b'{"inputs": {"datetime": "\\ud800"}}', "half of a surrogate pair"),
-        (b'{"inputs": {"datetime": "\xff"}}', "the body is no UTF-8 text"),
-        (b'{"inputs": {"datetime": "2020-05"', "the body is no JSON (line 1, column 34)"),
-        (b'{"inputs": null}', "inputs: null; allowed: a JSON object"),
-        (b'{"inputs": [1]}', "inputs: [1]; allowed: a JSON object"),
-        (b'{"inputs": {"datetime": null}}', "datetime: null; allowed: a value"),
-        (
-            b'{"inputs": {"datetime": {"href": "http://127.0.0.1/b"}}}',
-            "datetime.href: its host is loopback; allowed: a public address by http or https",
-        ),
-        (b'{"inputs": {"datetime": {"href": 5}}}', "datetime.href: 5; allowed: the address"),
-        (b'{"inputs": {}}', "datetime: it is required"),
-        (b'{"inputs": {"datetime": "2020-05"}, "mode": "async"}', "unknown member mode"),
-        (b'{"inputs": {"datetime": "2020-05"}, "response": "bogus"}', "response: 'bogus'"),
-        (b'{"inputs": {"datetime": "2020-05"}, "outputs": {"maps": {}}}', "outputs.maps"),
-        (b'{"inputs": {"datetime": "2020-05"}, "outputs": ["items"]}', 'outputs: ["items"]'),
-        (b'{"inputs": {"datetime": "2020-05"}, "outputs": null}', "outputs: null"),
-        (b'{"inputs": {"datetime": "2020-05"}, "response": null}', "response: null"),
-        (
-            b'{"inputs": {"datetime": "2020-05"}, "subscriber": {}}',
-            "subscriber.successUri: it is required; allowed: an address",
-        ),
-        (
-            b'{"inputs": {"datetime": "2020-05"}, "subscriber": "http://a/"}',
-            "subscriber: 'http://a/'; allowed: an object with successUri, inProgressUri, failedUri",
-        ),
-        (
-            b'{"inputs": {"datetime": "2020-05"}, "subscriber": {"successUri": null}}',
-            "subscriber.successUri: null; allowed: an address",
-        ),
-        (
-            b'{"inputs": {"datetime": "2020-05"}, "subscriber": {"mailto": "a"}}',
-            "unknown member subscriber.mailto; allowed: successUri, inProgressUri, failedUri",
-        ),
-        (
-            b'{"inputs": {"datetime": "2020-05"}, "subscriber": {"successUri": "ftp://a/"}}',
-            "subscriber.successUri: it is no web address; allowed: a public address by http",
-        ),
-        (
-            (
-                b'{"inputs": {"datetime": "2020-05"}, "subscriber":'
-                b' {"successUri": "http://8.8.8.8/", "failedUri": "http://169.254.169.254/"}}'
-            ),
-            "subscriber.failedUri: its host is link-local; allowed: a public address",
-        ),
-        (
-            b'{"inputs": {"datetime": "2020-05"}, "outputs": {"items": 5}}',
-            "outputs.items: 5; allowed: an object",
-        ),
-        (
-            b'{"inputs": {"datetime": "2020-05"}, "outputs": {"items": {"transmissionMode": 1}}}',
-            "outputs.items.transmissionMode: 1; allowed: value, reference",
-        ),
-        (
-            (
-                b'{"inputs": {"datetime": "2020-05"},'
-                b' "outputs": {"items": {"format": {"mediaType": "text/csv"}}}}'
-            ),
-            "outputs.items.format.mediaType: 'text/csv'; allowed: application/geo+json",
-        ),
-        (
-            b'{"inputs": {"datetime": "2020-05", "bbox": [170, 0, -170, 5]}}',
-            "bbox: [170.0, 0.0, -170.0, 5.0] crosses the antimeridian or is inside out",
-        ),
-        (b'{"inputs": {"datetime": "2020-07/2020-05"}}', "ends before it starts"),
-        (b'{"inputs": {"datetime": "2020-05", "colour": 1}}', "colour: there is no such input"),
-    ],
-)
-def test_bad_requests_are_refused_with_a_reason(
-    client: httpx.Client, obeys: Callable, body: bytes, message: str
-) -> None:
-    """400 as application/json, a body that obeys the schema, and the reason in our words."""
-    reply = client.post(EXECUTION, content=body)
-    assert reply.status_code == 400
-    assert reply.headers["Content-Type"] == "application/json"
-    obeys("exception.yaml", reply.json())
-    assert message in reply.json()["detail"]
-
-
-def test_large_bodies_are_refused(client: httpx.Client) -> None:
-    """A body beyond the limit is not read to its end."""
-    assert client.post(EXECUTION, content=b" " * 1_100_000).status_code == 413
-
-
-@pytest.mark.parametrize(
-    ("address", "status", "kind"),
-    [
-        ("/processes/nothing", 404, f"{OGC}/no-such-process"),
-        ("/jobs/nothing", 404, f"{OGC}/no-such-job"),
-        ("/jobs/nothing/results", 404, f"{OGC}/no-such-job"),
-        ("/jobs?status=bogus", 400, "about:blank"),
-        ("/jobs?limit=0", 400, "about:blank"),
-        ("/jobs?offset=x", 400, "about:blank"),
-        ("/jobs?limit=-1", 400, "about:blank"),
-        ("/jobs?datetime=garbage", 400, "about:blank"),
-        ("/jobs?datetime=2026-05-02/2026-05-01", 400, "about:blank"),
-        ("/jobs?minDuration=-1", 400, "about:blank"),
-        ("/jobs?maxDuration=1.5", 400, "about:blank"),
-        ("/jobs?type=pipeline", 400, "about:blank"),
-        ("/jobs?type=", 400, "about:blank"),
-        ("/jobs?status=", 400, "about:blank"),
-        ("/jobs?status=failed,", 400, "about:blank"),
-        ("/jobs?colour=red", 400, "about:blank"),
-        ("/jobs?f=xml", 400, "about:blank"),
-        ("/processes?limit=x", 400, "about:blank"),
-        ("/jobs/..%2f..%2fetc%2fpasswd", 404, "about:blank"),
-        ("/nothing/at/all", 404, "about:blank"),
-    ],
-)
-def test_errors_are_problems(
-    client: httpx.Client, obeys: Callable, address: str, status: int, kind: str
-) -> None:
-    """Errors are RFC 7807 bodies with the types that the OGC names."""
-    reply = client.get(address)
-    assert (reply.status_code, reply.json()["type"]) == (status, kind)
-    assert reply.headers["Content-Type"] == "application/problem+json"
-    obeys("exception.yaml", reply.json())
-
-
-@pytest.mark.parametrize("address", ["/jobs/", "/processes/"])
-def test_a_long_name_is_not_repeated(client: httpx.Client, address: str) -> None:
-    """An answer does not grow with what was asked for."""
-    reply = client.get(address + "x" * 20_000)
-    assert reply.status_code == 404
-    assert len(reply.content) < 1000
-
-
-@pytest.mark.parametrize(
-    ("method", "address", "words"),
-    [
-        ("GET", "/nothing/at/all", "nothing at this address"),
-        ("GET", "/catalog/nothing", "nothing at this address"),
-        ("GET", "/static/nothing", "nothing at this address"),
-        ("DELETE", "/catalog/catalog.json", "allowed: GET"),
-        ("PATCH", "/jobs", "allowed: GET"),
-    ],
-)
-def test_what_is_not_offered_is_refused_in_words(
-    client: httpx.Client, method: str, address: str, words: str
-) -> None:
-    """A refusal says what was wrong and what is allowed, whichever part refused."""
-    assert words in client.request(method, address).json()["detail"]
-
-
 def test_a_full_queue_refuses_more(
     serve: Callable, settings: Settings, tmp_path: Path, obeys: Callable
 ) -> None:
@@ -402,55 +233,6 @@ def test_a_store_that_is_away_is_told(
             assert (reply.status_code, reply.headers["Retry-After"]) == (503, "5")
             obeys("exception.yaml", reply.json())
             assert "password" not in reply.text
-
-
-def test_equal_requests_share_a_job(client: httpx.Client) -> None:
-    """The order of inputs, defaults written out and another spelling of a month change nothing."""
-    asked = {"datetime": "2020-11", "bbox": [113, 34, 114, 35]}
-    again = {"bbox": {"bbox": [113.0, 34.0, 114.0, 35.0]}, "datetime": "2020-11/2020-11"}
-    bodies = [
-        {"inputs": asked},
-        {"inputs": again, "response": "raw", "outputs": {}},
-        {"inputs": asked | {"sif": "with", "publish": True}},
-    ]
-    replies = [client.post(EXECUTION, json=body) for body in bodies]
-    assert {reply.status_code for reply in replies} == {201}
-    assert len({reply.headers["Location"] for reply in replies}) == 1
-    client.delete(f"/jobs/{replies[0].json()['jobID']}")
-    anew = client.post(EXECUTION, json=bodies[0])
-    assert anew.headers["Location"] != replies[0].headers["Location"], "a dismissed job is over"
-
-
-def test_what_differs_is_another_job(client: httpx.Client) -> None:
-    """Other inputs, another process, another form of the results, another subscriber."""
-    asked = {"datetime": "2020-12"}
-    bodies: list[dict[str, Any]] = [
-        {"inputs": asked},
-        {"inputs": asked | {"publish": False}},
-        {"inputs": asked, "response": "document"},
-        {"inputs": asked, "outputs": {"items": {}}},
-        {"inputs": asked, "outputs": {"items": {"transmissionMode": "reference"}}},
-        {"inputs": asked, "subscriber": {"successUri": "http://8.8.8.8/"}},
-    ]
-    jobs = {client.post(EXECUTION, json=body).json()["jobID"] for body in bodies}
-    other = client.post(EXECUTION.replace("downscale-smap", "reconstruct-sif"), json=bodies[0])
-    assert len(jobs | {other.json()["jobID"]}) == len(bodies) + 1
-
-
-@pytest.mark.parametrize(
-    ("header", "same"), [("no-cache", False), ("max-age=0, No-Cache", False), ("max-age=0", True)]
-)
-def test_work_can_be_asked_for_anew(
-    client: httpx.Client, settings: Settings, header: str, same: bool
-) -> None:
-    """``Cache-Control: no-cache`` makes a job of its own, which makes everything again."""
-    body = {"inputs": {"datetime": "2021-01"}}
-    first = client.post(EXECUTION, json=body).json()["jobID"]
-    second = client.post(EXECUTION, json=body, headers={"Cache-Control": header}).json()["jobID"]
-    assert (second == first) is same
-    with closing(open_store(settings.job_database)) as store:
-        assert store.get(second).force is not same
-    client.delete(f"/jobs/{second}")
 
 
 @pytest.mark.parametrize(
