@@ -113,7 +113,7 @@ def worker(
 @app.command()
 def run(
     *,
-    process: Annotated[str, typer.Argument(help="reconstruct-sif, downscale-smap or validate")],
+    process: Annotated[str, typer.Argument(help="Its name, such as downscale-smap.")],
     inputs: Annotated[str, typer.Argument(help="File of the inputs as JSON, or - for standard in")],
     data: _Data = None,
     archive: _Archive = None,

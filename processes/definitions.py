@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 TEXT = "text/plain"
+_BINARY: Mapping[str, JsonValue] = {"type": "string", "contentEncoding": "binary"}
+"""What a value is that lies in a file of its own."""
 _TRANSMISSION: list[JsonValue] = ["value", "reference"]
 
 
@@ -218,8 +220,37 @@ VALIDATE = Process(
         "report": Output(
             title="Report",
             description="A page that needs nothing beside it, to read and to print.",
-            schema={"type": "string", "contentEncoding": "binary"},
+            schema=_BINARY,
             media_type="text/html",
+            has_addresses=True,
+        ),
+    },
+)
+
+ZONAL_STATISTICS = Process(
+    id="zonal-statistics",
+    title="Zonal statistics",
+    description="What published monthly maps say of polygons: mean, median, standard deviation, "
+    "smallest and largest value, weighted by the share of each cell that lies inside, with the "
+    "share of the polygon that has a value; a row for each polygon, month and layer.",
+    keywords=("zonal statistics", "polygons", "time series", "GeoPackage"),
+    inputs_model="processes.zone_inputs:ZonalStatisticsInputs",
+    program="processes.zonal_statistics:PROGRAM",
+    first=("run",),
+    outputs={
+        "csv": Output(
+            title="Table",
+            description="Rows as CSV: zone, what the polygon said of itself, month, layer, units, "
+            "the numbers.",
+            schema=_BINARY,
+            media_type="text/csv",
+            has_addresses=True,
+        ),
+        "gpkg": Output(
+            title="GeoPackage",
+            description="The same rows, each with its polygon.",
+            schema=_BINARY,
+            media_type="application/geopackage+sqlite3",
             has_addresses=True,
         ),
     },
@@ -264,7 +295,7 @@ ECHO = Process(
         "binaryInput": Output(
             title="Picture",
             description="The picture, or the link to it.",
-            schema={"type": "string", "contentEncoding": "binary"},
+            schema=_BINARY,
             media_type="image/tiff",
         ),
         "mixedInput": Output(
@@ -277,7 +308,8 @@ ECHO = Process(
 )
 
 PROCESSES: Mapping[str, Process] = {
-    process.id: process for process in (RECONSTRUCT_SIF, DOWNSCALE_SMAP, VALIDATE, ECHO)
+    process.id: process
+    for process in (RECONSTRUCT_SIF, DOWNSCALE_SMAP, VALIDATE, ZONAL_STATISTICS, ECHO)
 }
 
 

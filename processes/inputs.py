@@ -20,8 +20,6 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from shapely.errors import ShapelyError
-from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from engine.analysis import DEFAULT, Analysis
@@ -30,6 +28,7 @@ from engine.features import PRESETS, preset
 from engine.grids import BBox
 from processes.intervals import ALLOWED as DATETIME_ALLOWED
 from processes.intervals import MonthInterval
+from processes.polygons import read_polygon
 from processes.validation import shown
 
 _CRS84 = (
@@ -97,26 +96,6 @@ def _read_bbox(value: object) -> BBox:
     return BBox.parse(cast("list[float]", value))
 
 
-def _read_geometry(value: object) -> BaseGeometry:
-    """Read a GeoJSON polygon in longitude and latitude."""
-    allowed = "a valid GeoJSON Polygon or MultiPolygon in longitude and latitude"
-    if isinstance(value, BaseGeometry):
-        return value
-    if not isinstance(value, dict) or value.get("type") not in ("Polygon", "MultiPolygon"):
-        raise InputError("geometry", "it is no polygon", allowed)
-    try:
-        geometry = shape(value)
-    except (ShapelyError, ValueError, TypeError, IndexError, KeyError, AttributeError):
-        raise InputError("geometry", "its coordinates cannot be read", allowed) from None
-    if geometry.is_empty or not geometry.is_valid or geometry.area == 0:
-        raise InputError("geometry", "it is empty or crosses itself", allowed)
-    try:
-        BBox.parse(geometry.bounds)
-    except InputError as error:
-        raise InputError("geometry", f"its box {error.wrong}", error.allowed) from None
-    return geometry
-
-
 def _read_features(value: object) -> object:
     """Put the members of a named set in place of its name; SIF is another input's."""
     if isinstance(value, str):
@@ -131,9 +110,9 @@ type Interval = Annotated[
     WithJsonSchema(_INTERVAL_SCHEMA),
 ]
 type Box = Annotated[BBox, BeforeValidator(_read_bbox), WithJsonSchema(_BBOX_SCHEMA)]
-type _Polygon = Annotated[
+type Polygon = Annotated[
     BaseGeometry,
-    BeforeValidator(_read_geometry),
+    BeforeValidator(read_polygon),
     PlainSerializer(lambda polygon: polygon.__geo_interface__, return_type=dict),
     WithJsonSchema(_GEOMETRY_SCHEMA),
 ]
@@ -174,7 +153,7 @@ class ReconstructionInputs(BaseModel):
         ),
     ] = None
     geometry: Annotated[
-        _Polygon | None,
+        Polygon | None,
         Field(
             title="Polygon",
             description="GeoJSON polygon, instead of a bounding box; cells whose centre lies "

@@ -33,13 +33,12 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from engine.region import Region
+    from processes.map_choice import MapChoice
     from processes.settings import Settings
-    from processes.validate_inputs import ValidateInputs
     from stac.store import CatalogStore
 
     type Floats = NDArray[np.floating]
 
-PRODUCT = "soil-moisture"
 _LAYERS = (MAP, RAW, CONSERVING, LOWER, UPPER)
 _COVER = ("crop", "forest", "shrub_grass", "urban", "water", "bare")
 _FLAGS = ("water", "urban")
@@ -73,7 +72,7 @@ class MapSeries:
         return bool(self.first.properties.get("vadose:synthetic"))
 
 
-def find_maps(catalog: CatalogStore, inputs: ValidateInputs) -> MapSeries:
+def find_maps(catalog: CatalogStore, inputs: MapChoice) -> MapSeries:
     """Find the maps that a request means.
 
     Raises
@@ -84,14 +83,14 @@ def find_maps(catalog: CatalogStore, inputs: ValidateInputs) -> MapSeries:
     if inputs.items is not None:
         collection, found = _named(catalog, inputs.items)
     else:
-        collection = inputs.collection or product(PRODUCT).collection
+        collection = inputs.collection or product(inputs.mapped).collection
         found = [*items_of(catalog, collection)]
         if not found:
             raise InputError("collection", f"{collection!r} has no maps", "a published collection")
     field = "items" if inputs.items is not None else "collection"
-    found = [one for one in found if one.properties.get("vadose:product") == PRODUCT]
+    found = [one for one in found if one.properties.get("vadose:product") == inputs.mapped]
     if not found:
-        raise InputError(field, "no map of soil moisture", f"maps of the product {PRODUCT}")
+        raise InputError(field, f"no map of {inputs.mapped}", "maps of that product")
     region = _one_region(found, inputs.region)
     found = [one for one in found if one.properties["vadose:region"] == region]
     _check_one_series(field, found)
@@ -176,14 +175,7 @@ class PublishedMaps:
         return {name: one.astype(np.float32) for name, one in flags.items() if one is not None}
 
     def _read(self, item: pystac.Item, name: str) -> xr.DataArray:
-        """Return an asset of an item, wherever the catalogue keeps it."""
-        asset = item.assets.get(name)
-        if asset is None:
-            allowed = "maps as vadose publishes them"
-            raise InputError("items", f"{item.id} has no asset {name}", allowed)
-        href = asset.href.rpartition("/")[2]
-        with self._catalog.local(f"{item.collection_id}/{item.id}/{href}") as path:
-            return read_cog(path)
+        return read_layer(self._catalog, item, name)
 
     def _layer(self, item: pystac.Item, name: str) -> NDArray[np.float32]:
         values = self._read(item, name)
@@ -236,6 +228,56 @@ class PublishedMaps:
         except MissingDataError as error:
             self.silent[f"{name} {month}"] = str(error)
             return None
+
+
+def layers_of(
+    series: MapSeries, wanted: Sequence[str] | None, *, also: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Return the layers that a request means, in its order.
+
+    Parameters
+    ----------
+    series
+        The maps.
+    wanted
+        Layers by name; None for the map itself.
+    also
+        Layers that come beside the map itself, where the maps have them.
+
+    Raises
+    ------
+    InputError
+        Where a map has not what was asked for.
+    """
+    if wanted is None:
+        main = product(str(series.first.properties["vadose:product"])).main
+        wanted = [main, *(name for name in also if _have(series, name))]
+    for number, name in enumerate(wanted):
+        lacking = [month for month, item in series.items.items() if name not in item.assets]
+        if lacking:
+            raise InputError(f"layers.{number}", f"{lacking[0]} has no {name}", "layers it has")
+    return tuple(wanted)
+
+
+def _have(series: MapSeries, name: str) -> bool:
+    return all(name in item.assets for item in series.items.values())
+
+
+def read_layer(catalog: CatalogStore, item: pystac.Item, name: str) -> xr.DataArray:
+    """Return a layer of a map, wherever the catalogue keeps it.
+
+    Raises
+    ------
+    InputError
+        Where the map has no such layer.
+    """
+    asset = item.assets.get(name)
+    if asset is None:
+        allowed = "maps as vadose publishes them"
+        raise InputError("items", f"{item.id} has no asset {name}", allowed)
+    href = asset.href.rpartition("/")[2]
+    with catalog.local(f"{item.collection_id}/{item.id}/{href}") as path:
+        return read_cog(path)
 
 
 def placed(values: Floats, source: GeoBox, target: GeoBox) -> Floats:

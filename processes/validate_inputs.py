@@ -5,42 +5,14 @@ from __future__ import annotations
 import json
 from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictInt,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, WithJsonSchema
 
 from engine.errors import InputError
-from processes.inputs import Box, Interval
-from processes.intervals import ALLOWED as DATETIME_ALLOWED
+from processes.inputs import Box
+from processes.map_choice import MapChoice
 from processes.validation import shown
 
 _NAME = r"^[A-Za-z0-9][\w.-]{0,63}$"
-_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
-_ITEM = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}/[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
-_MOST_ITEMS = 1200
-
-_ITEMS_SCHEMA = {
-    "oneOf": [
-        {
-            "type": "array",
-            "items": {"type": "string", "pattern": _ITEM},
-            "minItems": 1,
-            "maxItems": _MOST_ITEMS,
-        },
-        {
-            "type": "object",
-            "required": ["type", "features"],
-            "properties": {"type": {"type": "string", "enum": ["FeatureCollection"]}},
-        },
-    ]
-}
 _STATIONS_SCHEMA = {
     "oneOf": [
         {"type": "string", "minLength": 1},
@@ -58,22 +30,6 @@ _REFERENCE_SCHEMA = {
         {"type": "array", "items": {"type": "string", "pattern": _NAME}, "minItems": 1},
     ]
 }
-
-
-def _read_items(value: object) -> object:
-    """Read ``collection/item`` texts, or take them from a FeatureCollection of STAC items."""
-    allowed = "texts 'collection/item', or the FeatureCollection of STAC items of another process"
-    if isinstance(value, dict):
-        features = value.get("features")
-        try:
-            value = [f"{one['collection']}/{one['id']}" for one in features or ()]
-        except (TypeError, KeyError):
-            raise InputError("items", "its features are no STAC items", allowed) from None
-    if not isinstance(value, list | tuple) or not value or len(value) > _MOST_ITEMS:
-        raise InputError("items", f"{shown(value)} names no maps", allowed)
-    if len(set(map(str, value))) != len(value):
-        raise InputError("items", "a map is named twice", "each map once")
-    return tuple(value)
 
 
 def _read_stations(value: object) -> object:
@@ -98,11 +54,6 @@ def _read_names(value: object) -> object:
 
 
 type _Name = Annotated[str, Field(pattern=_NAME)]
-type _Items = Annotated[
-    tuple[Annotated[str, Field(pattern=_ITEM)], ...],
-    BeforeValidator(_read_items),
-    WithJsonSchema(_ITEMS_SCHEMA),
-]
 type _Stations = Annotated[
     str | tuple[_Name, ...], BeforeValidator(_read_stations), WithJsonSchema(_STATIONS_SCHEMA)
 ]
@@ -111,48 +62,15 @@ type _References = Annotated[
 ]
 
 
-class ValidateInputs(BaseModel):
+class ValidateInputs(MapChoice):
     """Inputs of ``validate``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    collection: Annotated[
-        str | None,
-        Field(
-            title="Collection",
-            pattern=_ID,
-            description="Collection of soil moisture maps. By default the official one.",
-        ),
-    ] = None
-    items: Annotated[
-        _Items | None,
-        Field(
-            title="Maps",
-            description="Maps of one series instead of a collection: collection/item, or the items "
-            "that downscale-smap gave.",
-        ),
-    ] = None
-    datetime: Annotated[
-        Interval | None,
-        Field(
-            title="Months",
-            description=f"Months to validate: {DATETIME_ALLOWED}. By default all that are there.",
-        ),
-    ] = None
     bbox: Annotated[
         Box | None,
         Field(
             title="Bounding box",
             description="Where stations must lie: west, south, east, north in degrees, WGS 84. By "
             "default anywhere on the maps.",
-        ),
-    ] = None
-    region: Annotated[
-        str | None,
-        Field(
-            title="Region",
-            pattern=r"^[a-z0-9][a-z0-9-]{0,63}$",
-            description="Region whose maps of a collection are meant, where it holds several.",
         ),
     ] = None
     stations: Annotated[
@@ -194,13 +112,3 @@ class ValidateInputs(BaseModel):
             "stays with the job.",
         ),
     ] = True
-
-    @model_validator(mode="after")
-    def _check_choices(self) -> ValidateInputs:
-        if self.items is not None and self.collection is not None:
-            raise InputError(
-                "items", "a collection is given as well", "one of items and collection"
-            )
-        if self.items is not None and len({one.partition("/")[0] for one in self.items}) > 1:
-            raise InputError("items", "they are of several collections", "maps of one series")
-        return self

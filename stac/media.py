@@ -9,6 +9,11 @@ PNG = "image/png"
 JSON = "application/json"
 GEOJSON = "application/geo+json"
 PARQUET = "application/vnd.apache.parquet"
+XML = "application/xml"
+JSON_LD = "application/ld+json"
+CSV = "text/csv"
+GEOPACKAGE = "application/geopackage+sqlite3"
+ZIP = "application/zip"
 
 _MEDIA_TYPES = {
     ".tif": COG,
@@ -19,7 +24,11 @@ _MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".onnx": "application/octet-stream",
     ".parquet": PARQUET,
-    ".xml": "application/xml",
+    ".xml": XML,
+    ".jsonld": JSON_LD,
+    ".csv": f"{CSV}; charset=utf-8",
+    ".gpkg": GEOPACKAGE,
+    ".zip": ZIP,
 }
 _OTHER = "application/octet-stream"
 _NOT_ITEMS = frozenset({"catalog.json", "collection.json", "metrics.json"})
