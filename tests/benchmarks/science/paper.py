@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.models.comparison import compare
 from engine.models.importance import CAVEAT
+from engine.report.paper import the_paper
 
 if TYPE_CHECKING:
     from plan import Plan
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from engine.models.crossval import HoldsOut
     from engine.models.splits import Splits
     from engine.models.table import Table
+    from engine.report.paper import Paper
 
 
 def beside_the_paper(
@@ -43,7 +43,7 @@ def beside_the_paper(
     predict
         Predicts held-out rows.
     """
-    said = tomllib.loads(Path(__file__).with_name("paper.toml").read_text(encoding="utf-8"))
+    said = the_paper()
     made = compare(
         {"paper": table},
         {"rf": plan.compared("rf")},
@@ -62,22 +62,22 @@ def beside_the_paper(
         for way, split in ways.items():
             entry = made.entry("rf", "paper", split)
             ours[way] = getattr(entry.scores, metric).model_dump() if entry is not None else None
-        rows[f"random forest with SIF, {metric}"] = {"paper": said["model"][metric], **ours}
+        rows[f"random forest with SIF, {metric}"] = {"paper": getattr(said.model, metric), **ours}
     rows |= _sif_range(said, result) | _sif_place(said, result)
     return {
         "rows": rows,
         "splits": ways,
         "predictors": [feature.name for feature in table.features],
-        "caveats": {**said["caveats"], "importance": CAVEAT},
+        "caveats": {**said.caveats, "importance": CAVEAT},
         "note": "the paper's archive is real, ours is synthetic: the ways are compared, not places",
     }
 
 
-def _sif_range(said: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+def _sif_range(said: Paper, result: dict[str, Any]) -> dict[str, Any]:
     """Return the lowest and highest R² of 8 days of SIF, which is what the paper's range is."""
     splits = result.get("sif_reconstruction", {}).get("splits", {})
     ways = {"its_way": "random", "honestly": "spatial-block"}
-    row: dict[str, Any] = {"paper": [said["sif"]["r2_lowest"], said["sif"]["r2_highest"]]}
+    row: dict[str, Any] = {"paper": list(said.sif.r2)}
     for way, split in ways.items():
         scores = splits.get(split, {}).get("by_8_days", {}).values()
         found = [one["r2"] for one in scores if one["r2"] is not None]
@@ -85,7 +85,7 @@ def _sif_range(said: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
     return {"reconstructed SIF, R² of 8 days, lowest and highest": row}
 
 
-def _sif_place(said: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+def _sif_place(said: Paper, result: dict[str, Any]) -> dict[str, Any]:
     """Return where SIF stands among single predictors by impurity, and by permutation."""
     found = result.get("importance", {}).get("rf")
     if found is None:
@@ -94,7 +94,7 @@ def _sif_place(said: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
     groups = [share["group"] for share in found["shares"]]
     return {
         "place of SIF in importance": {
-            "paper": said["importance"]["sif_place"],
+            "paper": said.sif.place,
             "its_way": by_impurity.index("sif") + 1 if "sif" in by_impurity else None,
             "honestly": f"{groups.index('sif') + 1} of {len(groups)} groups, permuted alone"
             if "sif" in groups
