@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from conftest import MONTHS, ToySource
 
 from engine.progress import silent
 from engine.regrid import WeightCache
-from engine.validation.assessment import Subject, assess
+from engine.testing_validation import MONTHS, SUBJECT, ToySource
+from engine.validation.assessment import assess
 from engine.validation.document import metrics_document, stations_document
 from engine.validation.report import report_page
 from engine.validation.rules import Rules
@@ -22,16 +22,6 @@ from engine.validation.stations import Calendar
 if TYPE_CHECKING:
     from engine.validation.assessment import Assessment
     from engine.validation.stations import SensorDays
-
-SUBJECT = Subject(
-    title="Toy <maps>",
-    collection="toy",
-    region="Toyland",
-    synthetic=True,
-    details={"Model": "a <b>toy</b>"},
-    stations=("Toy stations.",),
-    coarse="Toy SMAP",
-)
 
 
 def assessed(source: ToySource, sensors: list[SensorDays] | None, **rules: int) -> Assessment:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from conftest import MONTHS, ToySource
-from test_assessment import SUBJECT
 
 from engine.comparison import ComparisonMonth, load_comparisons
 from engine.errors import MissingDataError
 from engine.granules import Field
 from engine.progress import silent
 from engine.regrid import WeightCache
+from engine.testing_validation import MONTHS, SUBJECT, ToySource
 from engine.validation.assessment import assess
 from engine.validation.fields import products_of
 from engine.validation.gridded import MapComparison
