@@ -20,7 +20,11 @@ from jsonschema import Draft7Validator, FormatChecker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
-from engine.testing import shared_path
+from engine.models.store import ModelStore
+from engine.models.training import training
+from engine.report.gathering import gathered_evidence
+from engine.report.writing import write_report
+from engine.testing import shared_path, toy_table, toy_task
 from processes.application import create_application
 from processes.errors import DismissedError
 from processes.jobs.attempts import order_for, write_down
@@ -198,6 +202,18 @@ def client(settings: Settings) -> Iterator[httpx.Client]:
     """Give a client of a service that runs no job."""
     with serving(settings, IdleRunner()) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def model_id(settings: Settings) -> str:
+    """Give a stored model with its report."""
+    table = toy_table()
+    trained = training(table, toy_task(table))
+    model = trained.model.with_companions(gathered_evidence(trained).companions())
+    models = ModelStore(settings.model_folder)
+    models.save(model)
+    write_report(models, model.card.id)
+    return model.card.id
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from typer.testing import CliRunner
 
 from engine.models.store import ModelStore
-from engine.models.training import training
-from engine.report.gathering import gathered_evidence
-from engine.report.writing import write_report
-from engine.testing import toy_table, toy_task
 from processes.cli import app
 from processes.pages.report_view import view_report
 
@@ -21,18 +16,6 @@ if TYPE_CHECKING:
     from processes.settings import Settings
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
-
-
-@pytest.fixture(scope="module")
-def model_id(settings: Settings) -> str:
-    """Give a stored model with its report."""
-    table = toy_table()
-    trained = training(table, toy_task(table))
-    model = trained.model.with_companions(gathered_evidence(trained).companions())
-    models = ModelStore(settings.model_folder)
-    models.save(model)
-    write_report(models, model.card.id)
-    return model.card.id
 
 
 def test_a_report_is_a_page_or_json(client: httpx.Client, model_id: str) -> None:

@@ -6,29 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.models.store import ModelStore
-from engine.models.training import training
-from engine.report.gathering import gathered_evidence
-from engine.report.writing import write_report
-from engine.testing import toy_table, toy_task
-
 if TYPE_CHECKING:
     import httpx
     from playwright.sync_api import Page
-
-    from processes.settings import Settings
-
-
-@pytest.fixture(scope="module")
-def model_id(settings: Settings) -> str:
-    """Give a stored model with its report."""
-    table = toy_table()
-    trained = training(table, toy_task(table))
-    model = trained.model.with_companions(gathered_evidence(trained).companions())
-    models = ModelStore(settings.model_folder)
-    models.save(model)
-    write_report(models, model.card.id)
-    return model.card.id
 
 
 @pytest.mark.parametrize("width", [1180, 360])
