@@ -139,9 +139,8 @@ class CatalogClient(BaseCoreClient, BaseFiltersClient):
         )
         page = self.index.search(query)
         where = self.addresses(request)
-        path = f"{where.api}/collections/{quote(collection_id)}/items"
-        answer = self._answer(request, page, path, query)
         collection = f"{where.api}/collections/{quote(collection_id)}"
+        answer = self._answer(request, page, f"{collection}/items", query)
         answer["links"].append(link("collection", collection, title, JSON))
         return answer
 
@@ -251,7 +250,7 @@ def _next(
 
 def _again(path: str, request: Request, token: str | None) -> str:
     """Return the address of a request, for another page."""
-    query = [(name, value) for name, value in request.query_params.multi_items()]
+    query = request.query_params.multi_items()
     if token is not None:
         query = [(name, value) for name, value in query if name != "token"] + [("token", token)]
     return f"{path}?{urlencode(query)}" if query else path

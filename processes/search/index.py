@@ -115,11 +115,9 @@ class CatalogIndex:
 
     def item(self, collection_id: str, item_id: str) -> Document | None:
         """Return an item, or None."""
-        own = and_(ITEMS.c.collection == collection_id, ITEMS.c.id == item_id)
+        wanted = select(ITEMS.c.document).where(_is_item(collection_id, item_id))
         with self._database.reading() as connection:
-            found: Document | None = connection.execute(
-                select(ITEMS.c.document).where(own)
-            ).scalar()
+            found: Document | None = connection.execute(wanted).scalar()
         return found
 
     def search(self, query: Query) -> Page:
@@ -144,8 +142,11 @@ class CatalogIndex:
 
 def _remove(connection: Connection, collection_id: str, ids: Sequence[str]) -> None:
     for item_id in ids:
-        own = and_(ITEMS.c.collection == collection_id, ITEMS.c.id == item_id)
-        connection.execute(delete(ITEMS).where(own))
+        connection.execute(delete(ITEMS).where(_is_item(collection_id, item_id)))
+
+
+def _is_item(collection_id: str, item_id: str) -> ColumnElement[bool]:
+    return and_(ITEMS.c.collection == collection_id, ITEMS.c.id == item_id)
 
 
 def _row(connection: Connection, item: Document, stamp: str) -> dict[str, Any]:
