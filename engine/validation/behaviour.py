@@ -187,15 +187,10 @@ def rain_response(
 
     Intervals come from draws of months in blocks. None where there are too few years or months.
     """
-    flat = [one.reshape(calendar.size, -1) for one in (values, rain)]
-    sm, wet_sd = (climatology_anomalies(one.T, calendar).T for one in flat)
-    with_sd = np.isfinite(wet_sd)
-    size = np.sqrt(
-        (np.where(with_sd, wet_sd, 0.0) ** 2).sum(axis=0) / np.maximum(with_sd.sum(axis=0), 1)
-    )
-    relative = np.divide(wet_sd, size, out=np.full_like(wet_sd, np.nan), where=size > 0)
-    known = np.isfinite(sm) & np.isfinite(relative)
-    wet, dry = known & (relative > _WET), known & (relative < -_WET)
+    sm = climatology_anomalies(values.reshape(calendar.size, -1).T, calendar).T
+    wetness = _standardised(rain, calendar)
+    known = np.isfinite(sm) & np.isfinite(wetness)
+    wet, dry = known & (wetness > _WET), known & (wetness < -_WET)
     if min(int(mask.any(axis=1).sum()) for mask in (wet, dry)) < 3:
         return None
     draws = block_draws(calendar.size, rules.draws, np.random.default_rng(seed))

@@ -40,6 +40,14 @@ LABELS = {
 """What products are called in reports."""
 COMPANIONS = ("precipitation", "ndvi", "sif")
 """Fields that tell whether changes make sense."""
+WORDS = {
+    "precipitation": "rain",
+    MAP: "soil moisture",
+    "sif": "SIF",
+    "ndvi": "NDVI",
+    SMAP: "SMAP",
+}
+"""Maps, SMAP and companions in the middle of a sentence."""
 _MIN_VALID = 0.5
 
 

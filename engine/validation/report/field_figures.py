@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter
 
 from engine.report.figures import ACCENT, INK, SOFT, drawn
 from engine.validation.assessment import VARIOGRAM_LAGS
-from engine.validation.fields import LABELS, MAP, SMAP
+from engine.validation.fields import LABELS, MAP, SMAP, WORDS
 from engine.validation.report.drawing import COLOURS, UNIT, date_axis, days_of, draw_field, draw_map
 
 if TYPE_CHECKING:
@@ -19,14 +19,6 @@ if TYPE_CHECKING:
     from engine.validation.assessment import Assessment, Picture
     from engine.validation.gridded import GriddedComparison
 
-WORDS = {
-    "precipitation": "rain",
-    "soil_moisture": "soil moisture",
-    "sif": "SIF",
-    "ndvi": "NDVI",
-    "smap": "SMAP",
-}
-"""Fields in words."""
 _NO_EDGES = (0.95, 1.05)
 """Ratios that tell of no edge."""
 

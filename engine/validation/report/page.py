@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from engine.validation.fields import LABELS
+from engine.validation.fields import LABELS, WORDS
 from engine.validation.report import field_figures, station_figures
 from engine.validation.report.tables import (
     FILTERS,
@@ -57,7 +57,7 @@ def report_page(assessment: Assessment) -> str:
             rule_sentences=[*assessment.rules.sentences()],
             labels=LABELS,
             metric_names=NAMES,
-            words=field_figures.WORDS,
+            words=WORDS,
             figures=_figures(assessment),
             gain=gain_medians(found),
             changes=assessment.changes,

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.validation.fields import LABELS, MAP, SMAP
-from engine.validation.report.field_figures import WORDS
+from engine.validation.fields import LABELS, MAP, SMAP, WORDS
 from engine.validation.skill import COMPARED, verdicts
 
 if TYPE_CHECKING:
