@@ -256,6 +256,27 @@ ZONAL_STATISTICS = Process(
     },
 )
 
+EXPORT_MAPS = Process(
+    id="export-maps",
+    title="Export maps",
+    description="Copies of published monthly maps in longitude and latitude, UTM or their own "
+    "projection, cut by a box or a polygon, as GeoTIFFs with a style for QGIS in the product's "
+    "fixed colours.",
+    keywords=("export", "GeoTIFF", "UTM", "QGIS", "clip"),
+    inputs_model="processes.export_inputs:ExportMapsInputs",
+    program="processes.export_maps:PROGRAM",
+    first=("run",),
+    outputs={
+        "archive": Output(
+            title="Archive",
+            description="Cloud-optimised GeoTIFFs, a month and a layer each, with their styles.",
+            schema=_BINARY,
+            media_type="application/zip",
+            has_addresses=True,
+        ),
+    },
+)
+
 ECHO = Process(
     id="echo",
     title="Echo",
@@ -309,7 +330,10 @@ ECHO = Process(
 
 PROCESSES: Mapping[str, Process] = {
     process.id: process
-    for process in (RECONSTRUCT_SIF, DOWNSCALE_SMAP, VALIDATE, ZONAL_STATISTICS, ECHO)
+    for process in (
+        *(RECONSTRUCT_SIF, DOWNSCALE_SMAP, VALIDATE),
+        *(ZONAL_STATISTICS, EXPORT_MAPS, ECHO),
+    )
 }
 
 

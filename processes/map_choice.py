@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -17,9 +17,11 @@ from engine.errors import InputError
 from processes.inputs import Interval
 from processes.intervals import ALLOWED as DATETIME_ALLOWED
 from processes.validation import shown
+from stac.products import product
 
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 _ITEM = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}/[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+_LAYER = r"^[a-z][a-z0-9_]{0,63}$"
 _MOST_ITEMS = 1200
 
 _ITEMS_SCHEMA = {
@@ -60,6 +62,7 @@ type _Items = Annotated[
     BeforeValidator(_read_items),
     WithJsonSchema(_ITEMS_SCHEMA),
 ]
+type _LayerName = Annotated[str, Field(pattern=_LAYER)]
 
 
 class MapChoice(BaseModel):
@@ -112,4 +115,38 @@ class MapChoice(BaseModel):
             )
         if self.items is not None and len({one.partition("/")[0] for one in self.items}) > 1:
             raise InputError("items", "they are of several collections", "maps of one series")
+        return self
+
+
+class ProductChoice(MapChoice):
+    """Inputs that name maps of any product, and layers of them."""
+
+    product: Annotated[
+        Literal["soil-moisture", "sif"],
+        Field(title="Product", description="What is mapped."),
+    ] = "soil-moisture"
+    layers: Annotated[
+        tuple[_LayerName, ...] | None,
+        Field(
+            title="Layers",
+            min_length=1,
+            max_length=20,
+            description="Names of the maps' layers, such as soil_moisture. By default the map "
+            "itself and the ends of its 90 % interval, where it has them.",
+        ),
+    ] = None
+
+    @property
+    def mapped(self) -> str:
+        """The product that is meant."""
+        return self.product
+
+    @model_validator(mode="after")
+    def _check_layers(self) -> Self:
+        known = product(self.product).layers
+        for number, name in enumerate(self.layers or ()):
+            if name not in known:
+                raise InputError(f"layers.{number}", shown(name), ", ".join(known))
+        if self.layers is not None and len(set(self.layers)) != len(self.layers):
+            raise InputError("layers", "a layer is named twice", "each layer once")
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import (
     BeforeValidator,
@@ -16,7 +16,7 @@ from pydantic import (
 
 from engine.errors import InputError
 from engine.zone_table import Zone
-from processes.map_choice import MapChoice
+from processes.map_choice import ProductChoice
 from processes.polygons import read_polygon
 from processes.validation import shown
 from stac.products import product
@@ -44,7 +44,6 @@ _POLYGONS_SCHEMA = {
     },
     "contentMediaType": "application/geo+json",
 }
-_LAYER = r"^[a-z][a-z0-9_]{0,63}$"
 
 
 def _read_zones(value: object) -> object:
@@ -133,41 +132,6 @@ type _Zones = Annotated[
     PlainSerializer(_written, return_type=dict),
     WithJsonSchema(_POLYGONS_SCHEMA),
 ]
-type LayerName = Annotated[str, Field(pattern=_LAYER)]
-
-
-class ProductChoice(MapChoice):
-    """Inputs that name maps of any product, and layers of them."""
-
-    product: Annotated[
-        Literal["soil-moisture", "sif"],
-        Field(title="Product", description="What is mapped."),
-    ] = "soil-moisture"
-    layers: Annotated[
-        tuple[LayerName, ...] | None,
-        Field(
-            title="Layers",
-            min_length=1,
-            max_length=20,
-            description="Names of the maps' layers, such as soil_moisture. By default the map "
-            "itself and the ends of its 90 % interval, where it has them.",
-        ),
-    ] = None
-
-    @property
-    def mapped(self) -> str:
-        """The product that is meant."""
-        return self.product
-
-    @model_validator(mode="after")
-    def _check_layers(self) -> Self:
-        known = product(self.product).layers
-        for number, name in enumerate(self.layers or ()):
-            if name not in known:
-                raise InputError(f"layers.{number}", shown(name), ", ".join(known))
-        if self.layers is not None and len(set(self.layers)) != len(self.layers):
-            raise InputError("layers", "a layer is named twice", "each layer once")
-        return self
 
 
 class ZonalStatisticsInputs(ProductChoice):
