@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stac.documents import collection_key, encode, item_key
+from stac.commit import replace_document
+from stac.documents import collection_key, item_key
 from stac.media import GEOJSON, JSON
-from stac.read import decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from stac.commit import Fence
     from stac.store import CatalogStore
 
     type Document = dict[str, Any]
-    type Fence = Callable[[], None]
 
 REL = "describedby"
 FOLDER = "validation"
@@ -104,12 +104,12 @@ def _links(record: ValidationRecord, *, up: int, names: Iterable[str]) -> list[D
 
 
 def _link(catalog: CatalogStore, key: str, links: Sequence[Document]) -> None:
-    found = catalog.look(key)
-    if found.content is None:
-        return
-    document = decoded(key, found.content)
     hrefs = {entry["href"] for entry in links}
-    kept = [entry for entry in document["links"] if entry["href"] not in hrefs]
-    linked = encode({**document, "links": [*kept, *links]})
-    if linked != found.content:
-        catalog.replace(key, linked, found)
+
+    def linking(document: Document | None) -> Document | None:
+        if document is None:
+            return None
+        kept = [entry for entry in document["links"] if entry["href"] not in hrefs]
+        return {**document, "links": [*kept, *links]}
+
+    replace_document(catalog, key, linking)
