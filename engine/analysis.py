@@ -3,11 +3,12 @@
 SMAP knows best how a coarse cell changes from month to month, the model how places differ; and most
 of what the model says changes within a coarse cell is its predictors' noise. So each part is taken
 from who knows it. With ``P`` the model's map, ``S`` SMAP, ``A`` the mean over a coarse cell, ``m``
-the mean over the model's training period, ``x' = x - m(x)`` and ``i`` interpolation from coarse to
-fine::
+the mean over the model's training period, ``x' = x - m(x)``, ``i`` interpolation from coarse to
+fine, ``f`` the mean over what SMAP resolves (`engine.footprint`), often the cell itself, and
+``M' = amplitude A(P)'``::
 
-    blend = m(P) + static i(m(S) - A(m(P)))
-          + i(smap S' + (1 - smap) amplitude A(P)')
+    blend = m(P) + static i(m(S) - f(A(m(P))))
+          + i(M' + smap (S' - f(M')))
           + detail shapes(P' - i(A(P)')) + grain (the rest of P' - i(A(P)'))
 
 ``shapes`` are what is left of the changes within a coarse cell when they are smoothed over some
@@ -36,7 +37,7 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.grids import block_mean
-from engine.history import smoothed
+from engine.history import as_resolved, smoothed
 from engine.residual import DRIEST, WETTEST, bilinear, conserve, fade_out, half_residual
 
 if TYPE_CHECKING:
@@ -155,9 +156,10 @@ def blend(
     change = prediction - background.prediction
     cells = _means(change)
     model, smap = weights.amplitude * cells, coarse - background.soil_moisture
-    together = weights.smap * smap + (1 - weights.smap) * model
+    together = model + weights.smap * (smap - as_resolved(model, weights.footprint))
     together = np.where(np.isfinite(smap), together, model)
-    rest = fade_out(background.soil_moisture - _means(background.prediction))
+    means = as_resolved(_means(background.prediction), weights.footprint)
+    rest = fade_out(background.soil_moisture - means)
     within = change - bilinear(fade_out(cells))
     shapes = smoothed(within)
     whole = (

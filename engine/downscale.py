@@ -14,6 +14,7 @@ import xarray as xr
 
 from engine.analysis import DEFAULT, analysed, checked
 from engine.errors import InputError, ModelError
+from engine.footprint import averaged, resolved_side
 from engine.frozen import Frozen, freeze
 from engine.lessons import coarse_rain, month_features, month_rows
 from engine.models.candidates import candidate
@@ -159,14 +160,22 @@ def train_downscaling(
         span(progress, 0.0, _READING),
         "features",
     )
+    footprint = resolved_side(table, seed=task.settings.seed)
     trained = training(
-        table,
+        averaged(table, footprint),
         task,
         left_out=left_out,
         progress=span(progress, _READING, _TRAINED),
         threads=threads,
     )
-    history = _history(trained, store, sif_model, span(progress, _TRAINED, _KNOWN), threads)
+    history = _history(
+        trained,
+        store,
+        sif_model,
+        footprint=footprint,
+        progress=span(progress, _TRAINED, _KNOWN),
+        threads=threads,
+    )
     frozen = freeze(trained, history, store.area, store.region.soil_moisture_bias)
     model = trained.model.with_companions(frozen.companions())
     progress(_KNOWN, "maps for the report")
@@ -204,6 +213,8 @@ def _history(
     trained: Training,
     store: FeatureStore,
     sif_model: TrainedModel | None,
+    *,
+    footprint: int,
     progress: Progress,
     threads: int,
 ) -> History:
@@ -225,6 +236,7 @@ def _history(
         np.stack(fine),
         np.stack(coarse),
         rain=np.stack(known) if len(known) == len(months) else None,
+        footprint=footprint,
         threads=threads,
     )
 
@@ -284,7 +296,7 @@ def downscale_month(
     unlike = None
     if uncertainty and frozen is not None:
         unlike = frozen.unlikeness(features, threads=threads)
-        layers |= {"applicability": unlike} | _interval(made, frozen, unlike)
+        layers |= {"applicability": unlike} | _interval(made, frozen, unlike, month)
     others = [name for name in model.card.feature_names if name != SIF]
     quality = quality_layer(
         store,
@@ -331,10 +343,10 @@ def _layers(made: Analysed) -> dict[str, NDArray[np.float32]]:
 
 
 def _interval(
-    made: Analysed, frozen: Frozen, unlike: NDArray[np.float32]
+    made: Analysed, frozen: Frozen, unlike: NDArray[np.float32], month: Month
 ) -> dict[str, NDArray[np.float32]]:
     """Return the interval of a blend; of other analyses none is known."""
-    half = frozen.half_widths(unlike)
+    half = frozen.half_widths(unlike, month)
     if half is None or made.analysis != "blend":
         return {}
     half = np.where(made.whole, half, np.float32(np.nan))
@@ -359,6 +371,7 @@ def _told(made: Analysed, frozen: Frozen | None) -> dict[str, str | float]:
             "weight_detail": weights.detail,
             "weight_grain": weights.grain,
             "weight_static": weights.static,
+            "smap_footprint": weights.footprint,
         }
     return told
 

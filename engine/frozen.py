@@ -6,7 +6,7 @@ It lies beside the model as companions, which the card lists with their hashes:
 ``background.nc``        means of the model and of SMAP over the training period
 ``analysis.json``        weights, error variances, and what they were estimated from
 ``applicability.onnx``   from the features to dissimilarity ÷ threshold
-``interval.onnx``        from that to half the width of the 90 % interval
+``interval.onnx``        from that and the month of the year to half the 90 % interval's width
 =======================  =======================================================================
 
 A model of one or two months has an applicability alone, and the reason in its ``analysis.json``.
@@ -25,7 +25,7 @@ from engine.background import MIN_MONTHS, Background
 from engine.errors import ModelError
 from engine.grids import coarse_of
 from engine.models.inference import Session
-from engine.uncertainty import Errors, estimate_errors, interval_onnx
+from engine.uncertainty import Errors, estimate_errors, half_widths, interval_onnx
 from engine.weights import Weights, estimate_weights
 from engine.witnessing import gridded
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from engine.history import History
     from engine.models.store import TrainedModel
     from engine.models.training import Training
+    from engine.months import Month
 
 BACKGROUND, ABOUT = "background.nc", "analysis.json"
 APPLICABILITY, INTERVAL = "applicability.onnx", "interval.onnx"
@@ -122,11 +123,11 @@ class Frozen:
         rows = np.stack([values.ravel() for values in maps], axis=1)
         return Session(self.applicability, threads=threads)(rows).reshape(maps[0].shape)
 
-    def half_widths(self, unlikeness: NDArray[np.floating]) -> NDArray[np.float32] | None:
-        """Return half of the interval's width, m3 m-3, for dissimilarities of any shape."""
-        if self.interval is None:
-            return None
-        return Session(self.interval)(unlikeness.reshape(-1, 1)).reshape(unlikeness.shape)
+    def half_widths(
+        self, unlikeness: NDArray[np.floating], month: Month
+    ) -> NDArray[np.float32] | None:
+        """Return half of a month's interval, m3 m-3, for dissimilarities of any shape."""
+        return None if self.interval is None else half_widths(self.interval, unlikeness, month)
 
 
 def freeze(

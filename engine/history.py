@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, uniform_filter
 
 from engine.errors import GridMismatchError
 from engine.grids import BLOCK, block_mean
@@ -52,6 +52,9 @@ class History:
     """``(t, h, w)`` the same of a model that sees only what makes soil wet."""
     memory: NDArray[np.float64] | None = None
     """``(t, h, w)`` how much it has rained lately, in no unit (`rain_memory`)."""
+    footprint: int = 1
+    """Coarse cells along a side of what SMAP resolves (`engine.footprint`). What was held out,
+    the witnesses and the rain are averaged alike; the model's maps are not."""
 
     def __post_init__(self) -> None:
         """Check that everything is on one grid and in the same months."""
@@ -86,6 +89,21 @@ def rain_memory(rain: FloatArray, months: Sequence[Month]) -> NDArray[np.float64
         for back, weight in enumerate(_MEMORY):
             total[place] += weight * rain[at.get(month.shift(-back), place)]
     return np.asarray(np.log1p(30 * total))
+
+
+def as_resolved(cells: FloatArray, side: int) -> NDArray[np.float64]:
+    """Average coarse cells ``(..., h, w)`` over the squares around them, by what is there.
+
+    NaN stays missing.
+    """
+    values = np.asarray(cells, dtype=np.float64)
+    if side == 1:
+        return values
+    known = np.isfinite(values)
+    size = (1,) * (values.ndim - 2) + (side, side)
+    total = uniform_filter(np.where(known, values, 0.0), size, mode="constant")
+    share = uniform_filter(known.astype(np.float64), size, mode="constant")
+    return np.where(known, total / np.where(known, share, 1.0), np.nan)
 
 
 def detail(coarse: FloatArray) -> NDArray[np.float64]:

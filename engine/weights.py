@@ -34,7 +34,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.collocation import deseasonalised, persistence
 from engine.grids import block_mean
-from engine.history import detail, fine_detail, over_time, slope, smoothed
+from engine.history import as_resolved, detail, fine_detail, over_time, slope, smoothed
 from engine.witnesses import smap_error
 
 if TYPE_CHECKING:
@@ -64,6 +64,9 @@ class Weights(BaseModel):
     detail: float = Field(ge=0, le=1, description="Share of the shapes of its changes within it.")
     grain: float = Field(ge=0, le=1, description="Share of the grain of these changes.")
     static: float = Field(ge=0, le=1, description="Share of SMAP's mean beyond the model's.")
+    footprint: int = Field(
+        default=1, ge=1, description="Coarse cells along a side of what SMAP resolves."
+    )
     smap_between: tuple[float, float] = Field(
         description="SMAP's share were its error variance twice or half the estimated one."
     )
@@ -102,6 +105,7 @@ def estimate_weights(history: History, bias: float | None = None) -> Weights:
         **changes,
         **inner,
         static=_static(history, bias),
+        footprint=history.footprint,
         defaults=defaults,
     )
 
@@ -156,7 +160,9 @@ def _static(history: History, bias: float | None) -> float:
     """Weigh what SMAP's mean says beyond the model's."""
     unseen = over_time(history.held_out)
     rest = unseen - over_time(history.coarse)
-    moved = unseen - over_time(block_mean(history.fine, min_valid=0.0))
+    moved = unseen - as_resolved(
+        over_time(block_mean(history.fine, min_valid=0.0)), history.footprint
+    )
     known = np.isfinite(rest + moved)
     if not known.any() or not rest[known].any():
         return 0.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.grids import apply_affine, coarse_of
-from engine.history import History, rain_memory
+from engine.history import History, as_resolved, rain_memory
 from engine.models.candidates import RandomForest
 from engine.models.crossval import held_out_predictions
 from engine.witnesses import causes_among, effects_among
@@ -39,6 +39,7 @@ def witnessed(
     coarse: NDArray[np.floating],
     *,
     rain: NDArray[np.floating] | None = None,
+    footprint: int = 1,
     threads: int = 2,
 ) -> History:
     """Put a model's training period together.
@@ -57,6 +58,8 @@ def witnessed(
         ``(t, h, w)`` SMAP, m3 m-3; NaN where missing.
     rain
         ``(t, h, w)`` monthly mean, mm day-1; None where the archive has none.
+    footprint
+        Coarse cells along a side that the training's predictors were averaged over.
     threads
         Folds at once.
     """
@@ -85,7 +88,8 @@ def witnessed(
         held_out=gridded(table, unseen, grid, months),
         effects=witness(effects_among(names)),
         causes=witness(causes_among(names)),
-        memory=None if rain is None else rain_memory(rain, months),
+        memory=None if rain is None else rain_memory(as_resolved(rain, footprint), months),
+        footprint=footprint,
     )
 
 

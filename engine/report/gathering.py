@@ -178,7 +178,8 @@ def calibrated(
     """Compare the intervals of coarse cells held out with SMAP.
 
     SMAP errs itself, and a month differs from the mean: what these add to the differences is taken
-    to be alike everywhere. So this tests the shape of the errors and where they are large.
+    to be alike everywhere, and to go with the months of the year as the errors of changes do. So
+    this tests the shape of the errors and where they are large.
     """
     table = training.table
     known = Applicability.learnt(
@@ -191,8 +192,9 @@ def calibrated(
     there = np.isfinite(rest + places)
     if there.sum() < _BINS**2:
         return None
-    places, rest = places[there], np.abs(rest[there])
-    spread = np.sqrt(places + max(float(np.mean(rest**2 - places)), 0.0))
+    season = np.broadcast_to(errors.season(history.months)[:, None, None], rest.shape)
+    places, rest, season = places[there], np.abs(rest[there]), season[there]
+    spread = np.sqrt(places + max(float(np.mean(rest**2 - places)), 0.0) * season)
     sizes = np.array(_QUANTILES) * errors.factor / _QUANTILES[_LEVELS.index(0.9)]
     classes = np.array_split(np.argsort(spread, kind="stable"), _BINS)
     return Calibration(

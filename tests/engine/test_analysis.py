@@ -12,7 +12,7 @@ from engine.analysis import Analysis, analysed, blend, checked
 from engine.background import Background
 from engine.errors import GridMismatchError, InputError, ModelError
 from engine.grids import COARSE, block_mean, fine_of, spread
-from engine.history import fine_detail
+from engine.history import as_resolved, fine_detail
 from engine.residual import bilinear, edge_ratio, half_residual
 from engine.testing_period import ToyPeriod, toy_period
 from engine.weights import Weights, estimate_weights
@@ -58,6 +58,22 @@ def test_the_blend_is_its_formula(period: ToyPeriod, background: Background) -> 
         + 0.3 * (within - shapes)
     )
     made = blend(model, smap, background, weights(static=0.2))
+    np.testing.assert_allclose(made, np.clip(expected, 0.02, 0.6), atol=1e-6)
+
+
+def test_smap_corrects_only_what_it_resolves(period: ToyPeriod, background: Background) -> None:
+    """Changes within its footprint are the model's, and so are means."""
+    model, smap = period.history.fine[5], period.history.coarse[5]
+    cells = 1.2 * block_mean(model - background.prediction)
+    told = smap - background.soil_moisture
+    means = block_mean(background.prediction)
+    expected = (
+        background.prediction
+        + 0.2 * bilinear(background.soil_moisture - as_resolved(means, 3))
+        + bilinear(cells + 0.6 * (told - as_resolved(cells, 3)))
+    )
+    wide = weights(static=0.2, detail=0.0, grain=0.0).model_copy(update={"footprint": 3})
+    made = blend(model, smap, background, wide)
     np.testing.assert_allclose(made, np.clip(expected, 0.02, 0.6), atol=1e-6)
 
 

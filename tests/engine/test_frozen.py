@@ -76,7 +76,7 @@ def test_too_few_months_freeze_the_applicability_alone(trained: Training) -> Non
     """The reason is told beside it."""
     alone = freeze(trained, None, AREA)
     assert alone.background is None
-    assert alone.half_widths(np.ones(3)) is None
+    assert alone.half_widths(np.ones(3), MONTHS[0]) is None
     assert set(alone.companions()) == {ABOUT, "applicability.onnx"}
     assert alone.about.lacking == "0 months know no anomaly; needed: 3"
 
