@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pystac
@@ -21,6 +22,7 @@ from stac.members import (
     united_box,
 )
 from stac.products import Provider, catalog_texts, product, providers
+from stac.records.links import catalog_links, is_record_link, record_links
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -216,6 +218,7 @@ def root_of(children: list[dict[str, Any]], url: str | None) -> dict[str, Any]:
     own = [link("root", f"./{ROOT_KEY}", texts.title)]
     if url is not None:
         own.insert(0, link("self", f"{url}/{ROOT_KEY}", texts.title))
+    own += catalog_links(PurePosixPath(str(child["href"])).parent.name for child in children)
     return {
         "type": "Catalog",
         "id": texts.id,
@@ -296,10 +299,11 @@ def _links(described: Product, earlier: Document | None) -> list[dict[str, Any]]
             link("cite-as", f"https://doi.org/{entry.doi}", entry.citation, "text/html")
             for entry in described.publications
         ),
+        *record_links(),
     ]
     return [
         *(entry.to_dict(transform_href=False) for entry in own),
-        *kept_links(earlier, _OWN_LINKS),
+        *(one for one in kept_links(earlier, _OWN_LINKS) if not is_record_link(one)),
     ]
 
 

@@ -26,6 +26,7 @@ from stac.documents import ROOT_KEY, collection_key, encode, item_key
 from stac.edition import Edition, archived, archived_id, content, version_of
 from stac.errors import ContendedCatalogError, NameTakenError, SupersededError
 from stac.read import collection_document, collection_ids, decoded, item_document
+from stac.records.writing import write_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -192,6 +193,7 @@ class _Commit:
         def grown(earlier: Document | None) -> Document:
             before = earlier if self._counts(earlier) else None
             collection.update(self.draft.collection(self.collection_id, document, before))
+            write_records(self.catalog, collection, now=self.now)
             return collection
 
         def linking(earlier: Document | None) -> Document:

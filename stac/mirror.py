@@ -12,6 +12,7 @@ from stac.commit import replace_document
 from stac.documents import absolute, below, collection_key, item_key
 from stac.media import PARQUET
 from stac.read import collection_document, item_documents
+from stac.records.writing import write_records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,9 @@ def refresh_mirror(catalog: CatalogStore, collection_id: str) -> None:
     def mirrored(document: Document | None) -> Document | None:
         if document is None:
             return None
-        return {**document, "assets": {**document.get("assets", {}), KEY: entry}}
+        changed = {**document, "assets": {**document.get("assets", {}), KEY: entry}}
+        write_records(catalog, changed)
+        return changed
 
     with catalog.lock():
         replace_document(catalog, collection_key(collection_id), mirrored)

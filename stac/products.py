@@ -107,6 +107,8 @@ class Product(_Data):
     doi: str | None = None
     """DOI of the maps themselves, once they have one."""
     themes: tuple[Theme, ...]
+    topics: tuple[str, ...]
+    """Topic categories of ISO 19115."""
     main: str
     """The layer that pictures show and that every month must have."""
     layers: Annotated[dict[str, Layer], Field(min_length=1)]

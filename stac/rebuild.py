@@ -20,6 +20,7 @@ from stac.media import JSON
 from stac.members import item_link, links_by
 from stac.models import describe_model_collection
 from stac.read import collection_document, item_ids, read_document
+from stac.records.writing import remove_records, write_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +58,10 @@ def rebuild_catalog(catalog: CatalogStore) -> Rebuilt:
             members = _Members(catalog, collection_id)
             document = members.collect()
             left_out += members.left_out
-            if document is not None:
+            if document is None:
+                remove_records(catalog, collection_id)
+            else:
+                write_records(catalog, document)
                 _put(catalog, collection_key(collection_id), document)
                 counts[collection_id] = len(links_by(document, "item"))
                 children.append(_child(collection_id, str(document["title"])))
@@ -85,7 +89,9 @@ def remove_item(catalog: CatalogStore, collection_id: str, item_id: str) -> None
         if document is None:
             _unlink(catalog, collection_id)
             catalog.remove(collection_key(collection_id))
+            remove_records(catalog, collection_id)
         else:
+            write_records(catalog, document)
             _put(catalog, collection_key(collection_id), document)
         folder = f"{collection_id}/{item_id}"
         for name in catalog.names(folder):
@@ -218,7 +224,8 @@ def _unlink(catalog: CatalogStore, collection_id: str) -> None:
     def without(root: Document | None) -> Document | None:
         if root is None:
             return None
-        return {**root, "links": [entry for entry in root["links"] if entry["href"] != href]}
+        kept = [entry for entry in links_by(root, "child") if entry["href"] != href]
+        return root_of(kept, catalog.url)
 
     replace_document(catalog, ROOT_KEY, without)
 
