@@ -11,7 +11,7 @@ from engine.grids import BBox, block_mean, coarse_window, fine_of, lonlat, sprea
 from engine.months import Month, month_range
 from engine.stations import Station
 from engine.validation.assessment import Subject
-from engine.validation.fields import MonthFields
+from engine.validation.fields import Lack, MonthFields
 from engine.validation.stations import Calendar, SensorDays
 
 if TYPE_CHECKING:
@@ -93,6 +93,11 @@ class ToySource:
         water[0, 0] = 1.0
         crop = np.where(west, 0.8, 0.1)
         return {"crop": crop * (1 - water), "forest": (1 - crop) * (1 - water), "water": water}
+
+    @property
+    def lacks(self) -> tuple[Lack, ...]:
+        """Return that there was no fluorescence in the first month."""
+        return (Lack(what="fluorescence", month=MONTHS[0], why="no <map> of it"),)
 
     def sensor(
         self,

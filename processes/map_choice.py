@@ -19,7 +19,8 @@ from processes.intervals import ALLOWED as DATETIME_ALLOWED
 from processes.validation import shown
 from stac.products import product
 
-_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+"""Of a collection."""
 _ITEM = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}/[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 _LAYER = r"^[a-z][a-z0-9_]{0,63}$"
 _MOST_ITEMS = 1200
@@ -74,7 +75,7 @@ class MapChoice(BaseModel):
         str | None,
         Field(
             title="Collection",
-            pattern=_ID,
+            pattern=ID,
             description="Collection of the maps. By default the official one.",
         ),
     ] = None

@@ -19,7 +19,17 @@ from engine.quality import quality_table
 from engine.region import load_region
 from engine.residual import bilinear
 from engine.target import coarse_soil_moisture
-from engine.validation.fields import CONSERVING, LOWER, MAP, RAW, UPPER, MonthFields
+from engine.validation.fields import (
+    CONSERVING,
+    LOWER,
+    MAP,
+    RAW,
+    UPPER,
+    WITHOUT_SIF,
+    WORDS,
+    Lack,
+    MonthFields,
+)
 from stac.layers import fine_grid
 from stac.products import product
 from stac.read import items_of
@@ -123,17 +133,30 @@ class PublishedMaps:
         Where they are published, and fluorescence perhaps.
     rain
         Whether rain is wanted.
+    without_sif
+        The same maps made without fluorescence, if they are to be compared.
     """
 
     def __init__(
-        self, series: MapSeries, settings: Settings, catalog: CatalogStore, *, rain: bool = True
+        self,
+        series: MapSeries,
+        settings: Settings,
+        catalog: CatalogStore,
+        *,
+        rain: bool = True,
+        without_sif: MapSeries | None = None,
     ) -> None:
         self.series = series
-        self._rain, self._catalog = rain, catalog
+        self._rain, self._catalog, self._without_sif = rain, catalog, without_sif
         self._store = _store(series, settings)
         self._sif = _sif_items(catalog, series.region)
-        self.silent: dict[str, str] = {}
-        """What could not be read, and why."""
+        self._lacks: dict[tuple[str, Month | None], Lack] = {}
+        if self._store is None:
+            self._note(
+                "SMAP, rain and plants",
+                None,
+                f"neither an archive nor a file of the region {series.region!r} beside the maps",
+            )
 
     @cached_property
     def grid(self) -> GeoBox:
@@ -145,10 +168,16 @@ class PublishedMaps:
         """The region, where its file is there."""
         return None if self._store is None else self._store.region
 
+    @property
+    def lacks(self) -> tuple[Lack, ...]:
+        """What was not there, of all that was asked for until now."""
+        return tuple(self._lacks.values())
+
     def month(self, month: Month) -> MonthFields:
         """Return one month."""
         item = self.series.items[month]
         layers = {name: self._layer(item, name) for name in _LAYERS if name in item.assets}
+        layers |= self._map_without_sif(month)
         smap, smooth = self._smap(month)
         return MonthFields(
             layers=layers,
@@ -170,7 +199,7 @@ class PublishedMaps:
                     for name in names
                 }
             except MissingDataError as error:
-                self.silent["land cover"] = str(error)
+                self._note("land cover", None, error)
         flags = {name: self._bit(self.series.first, name) for name in _FLAGS}
         return {name: one.astype(np.float32) for name, one in flags.items() if one is not None}
 
@@ -198,7 +227,7 @@ class PublishedMaps:
         try:
             coarse = coarse_soil_moisture(store, month).to_numpy().astype(np.float64)
         except MissingDataError as error:
-            self.silent[f"SMAP {month}"] = str(error)
+            self._note("SMAP", month, error)
             return None, None
         around = np.where(spread(np.isfinite(coarse)), bilinear(coarse), np.nan)
         smap = placed(coarse, coarse_of(store.area), coarse_of(self.grid))
@@ -220,14 +249,32 @@ class PublishedMaps:
             sif = self._read(item, "sif")
             whole = placed(sif.to_numpy(), fine_grid(geobox_of(sif)), self.grid)
             found["sif"] = block_mean(whole, _MIN_VALID)
+        elif self._sif:
+            self._note("fluorescence", month, "no map of it")
         return found
 
     def _feature(self, store: FeatureStore, month: Month, name: str) -> Floats | None:
         try:
             return store.month(month, [name])[name].to_numpy()
         except MissingDataError as error:
-            self.silent[f"{name} {month}"] = str(error)
+            self._note(WORDS.get(name, name), month, error)
             return None
+
+    def _map_without_sif(self, month: Month) -> dict[str, NDArray[np.float32]]:
+        if self._without_sif is None:
+            return {}
+        item = self._without_sif.items.get(month)
+        if item is None:
+            self._note("the map without SIF", month, "not published")
+            return {}
+        values = self._read(item, MAP)
+        source = fine_grid(geobox_of(values))
+        return {WITHOUT_SIF: placed(values.to_numpy(), source, self.grid).astype(np.float32)}
+
+    def _note(self, what: str, month: Month | None, why: MissingDataError | str) -> None:
+        """Remember what was not there."""
+        text = why if isinstance(why, str) else f"looked for {why.looked_for}"
+        self._lacks[what, month] = Lack(what=what, month=month, why=text)
 
 
 def layers_of(

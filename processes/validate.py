@@ -19,6 +19,7 @@ from processes.program import StepOutcome
 from processes.published_maps import PublishedMaps, find_maps, maps_bbox
 from processes.publishing import own_catalog
 from processes.validate_references import comparison_products, daily_sensors, station_sources
+from processes.without_sif import maps_without_sif, told_apart
 from stac.store import LocalCatalog
 from stac.validation_link import (
     METRICS,
@@ -84,7 +85,10 @@ def _assessed(
     settings = job.settings
     catalog = service_catalog(settings)
     series = find_maps(catalog, inputs)
-    maps = PublishedMaps(series, settings, catalog, rain=inputs.precipitation != "none")
+    arm = maps_without_sif(catalog, inputs.without_sif, series)
+    maps = PublishedMaps(
+        series, settings, catalog, rain=inputs.precipitation != "none", without_sif=arm
+    )
     calendar, rules = Calendar(months=series.months), Rules(months=inputs.min_months)
     sources = station_sources(inputs, maps.region)
     others = comparison_products(inputs, settings, calendar)
@@ -100,7 +104,7 @@ def _assessed(
             progress=span(progress, 0.0, _READ),
         )
     assessment = assess(
-        _subject(series, maps, sources),
+        _subject(series, maps, sources, arm),
         maps,
         calendar,
         sensors=sensors,
@@ -112,7 +116,12 @@ def _assessed(
     return assessment, series
 
 
-def _subject(series: MapSeries, maps: PublishedMaps, sources: Sequence[StationSource]) -> Subject:
+def _subject(
+    series: MapSeries,
+    maps: PublishedMaps,
+    sources: Sequence[StationSource],
+    arm: MapSeries | None,
+) -> Subject:
     properties = series.first.properties
     model = properties.get("vadose:model") or {}
     settings = properties.get("vadose:settings") or {}
@@ -121,6 +130,8 @@ def _subject(series: MapSeries, maps: PublishedMaps, sources: Sequence[StationSo
         "Model": " ".join(str(model.get(key, "")) for key in ("algorithm", "id")).strip(),
         "Trained on": str(model.get("trained_on", "")),
         "Settings": ", ".join(f"{name}: {value}" for name, value in settings.items()),
+        "Made of": str(properties.get("processing:lineage", "")),
+        "Map without SIF": "" if arm is None else told_apart(series, arm),
         "Validated by": f"vadose {version('vadose')}",
     }
     region = maps.region

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, WithJsonSche
 
 from engine.errors import InputError
 from processes.inputs import Box
-from processes.map_choice import MapChoice
+from processes.map_choice import ID, MapChoice
 from processes.validation import shown
 
 _NAME = r"^[A-Za-z0-9][\w.-]{0,63}$"
@@ -88,6 +88,15 @@ class ValidateInputs(MapChoice):
             title="Other maps",
             description="Names of comparison products, such as SMCI-1km and SSM-China. By default "
             "those whose files the archive has.",
+        ),
+    ] = None
+    without_sif: Annotated[
+        str | None,
+        Field(
+            title="Maps without SIF",
+            pattern=ID,
+            description="Collection of maps of the same region that were made with "
+            "'sif': 'without', to be compared at the same stations and months.",
         ),
     ] = None
     precipitation: Annotated[

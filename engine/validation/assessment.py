@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from engine.progress import Progress
     from engine.regrid import WeightCache
     from engine.validation.behaviour import Correlations, Lagged, RainResponse
-    from engine.validation.fields import FieldSource, Gathered
+    from engine.validation.fields import FieldSource, Gathered, Lack
     from engine.validation.findings import StationFindings
     from engine.validation.gridded import GriddedComparison
     from engine.validation.rules import Rules
@@ -106,6 +106,8 @@ class Assessment:
     """Of the mean maps at ``VARIOGRAM_LAGS``, by product."""
     gridded: tuple[GriddedComparison, ...]
     pictures: tuple[Picture, ...]
+    lacks: tuple[Lack, ...]
+    """What was not there, of all that was asked for."""
 
 
 def assess(
@@ -173,6 +175,7 @@ def assess(
         },
         gridded=gridded,
         pictures=tuple(_pictures(source, found)),
+        lacks=tuple(source.lacks),
     )
 
 

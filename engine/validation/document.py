@@ -58,6 +58,10 @@ def metrics_document(assessment: Assessment) -> dict[str, Json]:
             **{name: plain(one) for name, one in assessment.variograms.items()},
         },
         "maps": [_gridded(one) for one in assessment.gridded],
+        "lacks": [
+            {"what": one.what, "month": one.month and str(one.month), "why": one.why}
+            for one in assessment.lacks
+        ],
     }  # fmt: skip
 
 
@@ -119,6 +123,11 @@ def _stations(assessment: Assessment, found: StationFindings) -> dict[str, Json]
             }
             for one in found.strata
         ],
+        "sif": plain(list(found.sif)),
+        "scaled": {
+            "how": "each product given the mean and standard deviation of each station",
+            "summaries": plain(found.scaled),
+        },
         "reliability": plain(found.reliability),
         "triples": plain(list(found.triples)),
     }
@@ -198,6 +207,7 @@ def _features(found: StationFindings) -> Iterator[Json]:
                 "in_headline": bool(chosen[k]),
                 "why_not": found.why_not[k] or None,
                 "representative_r": plain(found.representative_r[k]),
+                "representativeness": found.representativeness[k],
                 "products": {
                     name: {"effective_n": plain(one.effective[k])} | _metrics(one.metrics, k)
                     for name, one in found.skill.products.items()

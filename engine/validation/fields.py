@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.grids import BLOCK, block_mean, spread
 from engine.residual import bilinear
-from engine.validation.texture import RainEdges, Texture, texture
+from engine.validation.texture import RainEdges, Texture, sd_within, texture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
 MAP, RAW, CONSERVING = "soil_moisture", "soil_moisture_raw", "soil_moisture_conserving"
 SMAP, BILINEAR = "smap", "smap_bilinear"
+WITHOUT_SIF = "soil_moisture_without_sif"
 LOWER, UPPER = "lower", "upper"
-PRODUCTS = (MAP, RAW, CONSERVING, SMAP, BILINEAR)
+PRODUCTS = (MAP, RAW, CONSERVING, WITHOUT_SIF, SMAP, BILINEAR)
 """What is compared with stations, as far as it is there."""
 LABELS = {
     MAP: "Map (analysis)",
     RAW: "Model alone",
     CONSERVING: "Conserving layer",
+    WITHOUT_SIF: "Map without SIF",
     SMAP: "SMAP, 9 km",
     BILINEAR: "SMAP, bilinear",
 }
@@ -67,6 +69,18 @@ class MonthFields:
     """``(h, w)`` rain (mm day-1), NDVI, fluorescence."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lack:
+    """Something that a month should have had."""
+
+    what: str
+    """Such as ``SMAP``."""
+    month: Month | None
+    """None where it is the same for all months."""
+    why: str
+    """What was looked for."""
+
+
 class FieldSource(Protocol):
     """Gives the months of a map series."""
 
@@ -81,6 +95,11 @@ class FieldSource(Protocol):
 
     def cover(self) -> Mapping[str, Floats]:
         """Return the share of each group of land cover, ``(9 h, 9 w)`` by name, if it is known."""
+        ...
+
+    @property
+    def lacks(self) -> Sequence[Lack]:
+        """What was not there, of all that was asked for until now."""
         ...
 
 
@@ -99,6 +118,8 @@ class Gathered:
     """``(months, h, w)`` block means of the map, SMAP, and the companions."""
     textures: Mapping[str, tuple[Texture, ...]]
     """A texture for each month, by product."""
+    details: Mapping[str, Doubles]
+    """``(h, w)`` mean standard deviation inside 9 km cells, of the map and of bilinear SMAP."""
     means: Mapping[str, Doubles]
     """``(9 h, 9 w)`` mean over time, by product."""
     area_means: Doubles
@@ -143,7 +164,9 @@ def gather(
 def products_of(fields: MonthFields) -> dict[str, Floats]:
     """Return every product of a month on the 1 km cells."""
     found: dict[str, Floats] = {
-        name: fields.layers[name] for name in (MAP, RAW, CONSERVING) if name in fields.layers
+        name: fields.layers[name]
+        for name in (MAP, RAW, CONSERVING, WITHOUT_SIF)
+        if name in fields.layers
     }
     if fields.smap is not None:
         found[SMAP] = spread(fields.smap)
@@ -173,7 +196,8 @@ class _Collected:
         self._frozen = np.zeros((self._sites, months), np.bool_)
         self._coarse: dict[str, Doubles] = {}
         self._textures: dict[str, list[Texture | None]] = {}
-        self._sums: dict[str, tuple[Doubles, Doubles]] = {}
+        self._means: dict[str, _Mean] = {}
+        self._details: dict[str, _Mean] = {}
         self._area_means = np.full(months, np.nan)
         self._companions: dict[str, int] = {}
 
@@ -181,7 +205,9 @@ class _Collected:
         """Take a month in."""
         for name, values in products.items():
             self._note(name, number, values)
-            self._add_up(name, values)
+            self._means.setdefault(name, _Mean(self._shape)).add(values)
+            if name in (MAP, BILINEAR):
+                self._note_detail(name, values)
             self._textures.setdefault(name, [None] * self._months)[number] = texture(
                 values, fields.smap, self._edges
             )
@@ -212,10 +238,8 @@ class _Collected:
                 name: tuple(one or missing for one in found)
                 for name, found in self._textures.items()
             },
-            means={
-                name: np.where(count > 0, total / np.maximum(count, 1), np.nan)
-                for name, (total, count) in self._sums.items()
-            },
+            details={name: mean.value for name, mean in self._details.items()},
+            means={name: mean.value for name, mean in self._means.items()},
             area_means=self._area_means,
             companion_months=self._companions,
         )
@@ -224,11 +248,9 @@ class _Collected:
         kept = self._at_sites.setdefault(name, np.full((self._sites, self._months), np.nan))
         kept[:, number] = values[self._rows, self._columns]
 
-    def _add_up(self, name: str, values: Floats) -> None:
-        total, count = self._sums.setdefault(name, (np.zeros(self._shape), np.zeros(self._shape)))
-        known = np.isfinite(values)
-        total += np.where(known, values, 0.0)
-        count += known
+    def _note_detail(self, name: str, values: Floats) -> None:
+        within = sd_within(values)
+        self._details.setdefault(name, _Mean(within.shape)).add(within)
 
     def _note_coarse(self, number: int, fields: MonthFields) -> None:
         found: dict[str, Floats] = {MAP: block_mean(fields.layers[MAP], _MIN_VALID)}
@@ -240,3 +262,19 @@ class _Collected:
         for name, values in found.items():
             shape = (self._months, *values.shape)
             self._coarse.setdefault(name, np.full(shape, np.nan))[number] = values
+
+
+class _Mean:
+    """A mean over months, cell by cell; NaN where there was never anything."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._total, self._count = np.zeros(shape), np.zeros(shape)
+
+    def add(self, values: Floats) -> None:
+        known = np.isfinite(values)
+        self._total += np.where(known, values, 0.0)
+        self._count += known
+
+    @property
+    def value(self) -> Doubles:
+        return np.where(self._count > 0, self._total / np.maximum(self._count, 1), np.nan)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.validation.fields import LOWER, MAP, PRODUCTS, SMAP, UPPER
+from engine.validation.fields import LOWER, MAP, PRODUCTS, SMAP, UPPER, WITHOUT_SIF
 from engine.validation.matching import matched, summary_reasons
 from engine.validation.metrics import agreement
 from engine.validation.reliability import gains, reliability, representative
+from engine.validation.scaled import scaled_summaries
 from engine.validation.skill import site_skill
 from engine.validation.strata import strata
 from engine.validation.summary import cells_of, paired, summaries
@@ -68,6 +70,10 @@ class StationFindings:
     representative_r: Floats
     """``(sites,)`` correlation of its anomalies with those of all others."""
     representative: Flags
+    sif: tuple[Paired, ...]
+    """The map against the one made without fluorescence, at the headline's sites."""
+    scaled: Mapping[str, Mapping[str, Summary | None]]
+    """Errors of products that were given each station's mean and spread."""
     groups: tuple[Group, ...]
     """The first one is the headline."""
     monthly: Mapping[str, Agreement]
@@ -83,6 +89,14 @@ class StationFindings:
     def headline(self) -> Group:
         """The sites that the main numbers are of."""
         return self.groups[0]
+
+    @property
+    def representativeness(self) -> tuple[str, ...]:
+        """``(sites,)`` how well each stands for those around it, in words."""
+        return tuple(
+            "unknown" if math.isnan(r) else "representative" if stands else "on its own"
+            for r, stands in zip(self.representative_r, self.representative, strict=True)
+        )
 
 
 def station_findings(
@@ -117,6 +131,8 @@ def station_findings(
         why_not=why_not,
         representative_r=r,
         representative=stands,
+        sif=_worth_of_sif(pairs, chosen, cells, rules),
+        scaled=scaled_summaries(headline, cells[chosen], rules),
         groups=groups,
         monthly={
             name: agreement(x.T, headline.reference.T, rules.pairs)
@@ -130,6 +146,18 @@ def station_findings(
         reliability=reliability(headline, cells[chosen], rules) if chosen.any() else None,
         gain=gains(skill, MAP),
         triples=_triples(pairs, stations, gridded, chosen, rules),
+    )
+
+
+def _worth_of_sif(
+    pairs: Matched, chosen: Flags, cells: NDArray[np.integer], rules: Rules
+) -> tuple[Paired, ...]:
+    """Compare the map with the one made without fluorescence, month by month at the same sites."""
+    if WITHOUT_SIF not in pairs.products or not chosen.any():
+        return ()
+    both = {name: pairs.products[name] for name in (MAP, WITHOUT_SIF)}
+    return paired(
+        site_skill(replace(pairs, products=both), rules, WITHOUT_SIF), chosen, cells, rules
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.validation.fields import BILINEAR, CONSERVING, MAP, SMAP
+from engine.validation.fields import BILINEAR, CONSERVING, MAP, SMAP, WITHOUT_SIF
 from engine.validation.reliability import TARGET
 from engine.validation.skill import Verdict
 
@@ -31,6 +31,7 @@ NAMES = {
     "abs_bias": "size of the bias",
 }
 """Metrics in words."""
+_BASELINES = {SMAP: "SMAP's 9 km cells", WITHOUT_SIF: "the map without fluorescence"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Statement:
     """What it is about."""
     text: str
     verdict: Verdict | None = None
-    """Where it compares with SMAP."""
+    """Where it compares two products."""
 
 
 def statements(assessment: Assessment) -> tuple[Statement, ...]:
@@ -82,6 +83,9 @@ def _about_stations(assessment: Assessment, found: StationFindings) -> Iterator[
         for one in group.paired:
             if one.metric == metric and one.product == MAP:
                 yield Statement(topic=metric, text=_compared(one), verdict=one.verdict)
+    for one in found.sif:
+        if one.metric in {"r", "ubrmse"}:
+            yield Statement(topic=f"sif_{one.metric}", text=_compared(one), verdict=one.verdict)
     if found.reliability is not None:
         yield _interval(found)
 
@@ -115,15 +119,15 @@ def _number(one: Summary, metric: str) -> str:
 def _compared(one: Paired) -> str:
     value, low, high = (_signed(number) for number in (one.mean, one.lower, one.upper))
     judged = {
-        Verdict.IMPROVED: "better than SMAP's 9 km cells",
-        Verdict.DEGRADED: "worse than SMAP's 9 km cells",
-        Verdict.NOT_SIGNIFICANT: "not significantly different from SMAP's 9 km cells",
-        Verdict.UNKNOWN: "not to be compared with SMAP's 9 km cells",
+        Verdict.IMPROVED: "better than",
+        Verdict.DEGRADED: "worse than",
+        Verdict.NOT_SIGNIFICANT: "not significantly different from",
+        Verdict.UNKNOWN: "not to be compared with",
     }[one.verdict]
     return (
-        f"{NAMES[one.metric]}: {judged} (mean difference {value} [{low}, {high}] over "
-        f"{one.sites} stations; better at {one.improved}, worse at {one.degraded}, not "
-        f"significant at {one.not_significant})."
+        f"{NAMES[one.metric]}: {judged} {_BASELINES[one.baseline]} (mean difference {value} "
+        f"[{low}, {high}] over {one.sites} stations; better at {one.improved}, worse at "
+        f"{one.degraded}, not significant at {one.not_significant})."
     )
 
 

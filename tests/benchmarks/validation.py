@@ -28,7 +28,7 @@ from engine.regrid import WeightCache
 from engine.stations import Station, Wanted, read_stations_in_parts
 from engine.validation.assessment import Subject, assess
 from engine.validation.document import metrics_document, stations_document
-from engine.validation.fields import MonthFields
+from engine.validation.fields import Lack, MonthFields
 from engine.validation.report import report_page
 from engine.validation.rules import Rules
 from engine.validation.stations import Calendar, SensorDays, daily_means
@@ -75,6 +75,11 @@ class Noise:
     def cover(self) -> Mapping[str, np.ndarray]:
         """Return crops everywhere."""
         return {"crop": np.ones((self.grid.shape.y, self.grid.shape.x))}
+
+    @property
+    def lacks(self) -> tuple[Lack, ...]:
+        """Return nothing."""
+        return ()
 
 
 def places(grid: GeoBox, count: int) -> Iterator[Station]:

@@ -12,7 +12,7 @@ from engine.colours import palette
 from engine.grids import transformer
 from engine.months import month_range
 from engine.report.figures import ACCENT, EARTH, GROUND, INK, SOFT, WATER, colormap
-from engine.validation.fields import BILINEAR, CONSERVING, MAP, RAW, SMAP
+from engine.validation.fields import BILINEAR, CONSERVING, MAP, RAW, SMAP, WITHOUT_SIF
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,12 +27,20 @@ if TYPE_CHECKING:
 
     type Floats = NDArray[np.floating]
 
-COLOURS = {MAP: ACCENT, RAW: EARTH, CONSERVING: "#7d8a2e", SMAP: WATER, BILINEAR: "#8a6fae"}
+COLOURS = {
+    MAP: ACCENT,
+    RAW: EARTH,
+    CONSERVING: "#7d8a2e",
+    WITHOUT_SIF: "#c08a1e",
+    SMAP: WATER,
+    BILINEAR: "#8a6fae",
+}
 """Of each product, everywhere in the report."""
 SHORT = {
     MAP: "Map",
     RAW: "Model",
     CONSERVING: "Conserving",
+    WITHOUT_SIF: "No SIF",
     SMAP: "SMAP",
     BILINEAR: "Bilinear",
 }
@@ -78,6 +86,12 @@ def draw_field(
     axes.grid(visible=False)
     _degrees(axes, grid)
     return image
+
+
+def map_size(grid: GeoBox) -> tuple[float, float]:
+    """Return width and height in inches of two maps of an area beside each other."""
+    height, width = grid.shape
+    return 7.2, 3.2 * min(1.6, max(0.6, height / width)) + 0.9
 
 
 def projected(grid: GeoBox, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import tomllib
-from functools import cache, partial
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from engine.validation.fields import LABELS, WORDS
 from engine.validation.report import field_figures, station_figures
+from engine.validation.report.detail_figures import detail_maps
+from engine.validation.report.station_table import COLUMNS, station_table
+from engine.validation.report.strata_figures import strata_boxes
 from engine.validation.report.tables import (
     FILTERS,
     cards,
     correlation_rows,
     gain_medians,
-    station_rows,
+    lack_rows,
     texture_rows,
 )
 from engine.validation.statements import NAMES, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from engine.validation.assessment import Assessment
+    from engine.validation.findings import StationFindings
 
-_MOST_ROWS = 300
+_MOST_ROWS = 200
 """Stations in the table; a page of thousands helps nobody."""
 _FEW = 20
 
@@ -34,7 +39,7 @@ _FEW = 20
 def report_page(assessment: Assessment) -> str:
     """Return the report as one HTML page that needs nothing beside it."""
     found = assessment.stations
-    rows = [] if found is None else station_rows(found)
+    rows = [] if found is None else station_table(found)
     others = [
         (other, field_figures.other_map(assessment, other, number))
         for number, other in enumerate(assessment.gridded)
@@ -64,6 +69,8 @@ def report_page(assessment: Assessment) -> str:
             correlations=correlation_rows(assessment),
             texture=texture_rows(assessment),
             others=others,
+            lacks=lack_rows(assessment.lacks),
+            columns=COLUMNS,
             rows=rows[:_MOST_ROWS],
             rows_left_out=max(0, len(rows) - _MOST_ROWS),
         )
@@ -74,6 +81,8 @@ def _figures(assessment: Assessment) -> Mapping[str, object]:
     """Draw everything; this SVG of our own making is all that the template does not escape."""
     found = assessment.stations
     drawn: dict[str, str | None] = {
+        "monthly": None,
+        "details": detail_maps(assessment),
         "lags": field_figures.lags(assessment),
         "variograms": field_figures.variograms(assessment),
         "edges": field_figures.edges(assessment),
@@ -83,19 +92,22 @@ def _figures(assessment: Assessment) -> Mapping[str, object]:
         drawn["map"] = station_figures.station_map(assessment, found)
         # Without a station in the summary there is nothing to draw of it.
         summarised = bool(found.headline.chosen.any())
-        drawn |= {
-            name: make() if summarised else None
-            for name, make in {
-                "boxes": partial(station_figures.boxplots, found),
-                "taylor": partial(station_figures.taylor, found),
-                "density": partial(station_figures.density, found),
-                "monthly": partial(station_figures.monthly, assessment, found),
-            }.items()
-        }
+        drawn |= {name: draw(found) if summarised else None for name, draw in _OF_SUMMARIES.items()}
+        if any(np.isfinite(one.r).any() for one in found.monthly.values()):
+            drawn["monthly"] = station_figures.monthly(assessment, found)
         has_paired = bool(found.headline.paired)
         drawn["paired"] = station_figures.paired_differences(found) if has_paired else None
         lists["series"] = station_figures.series(assessment, found)
     return lists | drawn
+
+
+_OF_SUMMARIES: Mapping[str, Callable[[StationFindings], str | None]] = {
+    "boxes": station_figures.boxplots,
+    "taylor": station_figures.taylor,
+    "density": station_figures.density,
+    "strata": strata_boxes,
+}
+"""Figures that need stations in the summary."""
 
 
 def _sections(assessment: Assessment) -> Sequence[tuple[str, str]]:
@@ -114,6 +126,7 @@ def _sections(assessment: Assessment) -> Sequence[tuple[str, str]]:
         ("space", "In space"),
         *((("maps", "Other maps"),) if assessment.gridded else ()),
         *((("table", "Every station"),) if assessment.stations is not None else ()),
+        *((("lacks", "Not there"),) if assessment.lacks else ()),
         ("rules", "Rules"),
     )
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.validation.fields import LABELS, MAP, SMAP, WORDS
-from engine.validation.skill import COMPARED, verdicts
+from engine.validation.report.numbers import NONE, number, signed
+from engine.validation.skill import COMPARED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from engine.validation.assessment import Assessment
     from engine.validation.behaviour import Correlations
-    from engine.validation.findings import Group, StationFindings
-    from engine.validation.skill import Estimates
+    from engine.validation.fields import Lack
+    from engine.validation.findings import StationFindings
+    from engine.validation.metrics import Agreement
     from engine.validation.summary import Paired
     from engine.validation.texture import Texture
-
-NONE = "–"
-"""Stands for no number."""
-_CORRELATIONS = frozenset({"r", "anomaly_r", "spearman", "slope", "sd_ratio"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +33,13 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StationRow:
-    """One station."""
+class LackRow:
+    """Something that was not there."""
 
-    name: str
-    place: str
-    cover: str
-    n: int
-    numbers: Sequence[tuple[str, str]]
-    """Values and their bounds; none where there are too few months."""
-    verdict: str
+    what: str
+    months: str
     why: str
-    """Why it is in no summary, or has no numbers."""
+    """Of the first month."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,26 +52,6 @@ class TextureRow:
     imprint: str
     rms: str
     largest: str
-
-
-def number(value: float, metric: str) -> str:
-    """Write a metric: correlations with two decimals, amounts with three.
-
-    >>> number(-0.0464, "bias"), number(0.8641, "r"), number(float("nan"), "r")
-    ('−0.046', '0.86', '–')
-    """
-    if not math.isfinite(value):
-        return NONE
-    return _written(f"{value:.{2 if metric in _CORRELATIONS else 3}f}")
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """Write a difference with its sign.
-
-    >>> signed(0.0042), signed(-0.1, 2)
-    ('+0.004', '−0.10')
-    """
-    return _written(f"{value:+.{digits}f}") if math.isfinite(value) else NONE
 
 
 def cards(assessment: Assessment) -> list[Card]:
@@ -111,20 +83,6 @@ def cards(assessment: Assessment) -> list[Card]:
     return made
 
 
-def station_rows(found: StationFindings) -> list[StationRow]:
-    """Return the table of stations: those of the summary first, then by name."""
-    order = sorted(
-        range(len(found.pairs.sites)),
-        key=lambda k: (bool(found.why_not[k]), found.pairs.sites[k].name),
-    )
-    judged = found.skill.differences.get(MAP, {}).get("ubrmse")
-    all_verdicts = None if judged is None else verdicts("ubrmse", judged)
-    return [
-        _station_row(found, site, "" if all_verdicts is None else all_verdicts[site].value)
-        for site in order
-    ]
-
-
 def correlation_rows(assessment: Assessment) -> list[tuple[str, int, str, str]]:
     """Return pairs of fields with their correlations, as they are and of anomalies."""
     found: dict[tuple[str, str], dict[bool, Correlations]] = {}
@@ -146,6 +104,28 @@ def texture_rows(assessment: Assessment) -> list[TextureRow]:
     return [_texture_row(name, one) for name, one in assessment.found.textures.items()]
 
 
+def lack_rows(lacks: Sequence[Lack]) -> list[LackRow]:
+    """Return what was not there, month after month together."""
+    found: dict[str, list[Lack]] = {}
+    for one in lacks:
+        found.setdefault(one.what, []).append(one)
+    return [
+        LackRow(
+            what=_title(what),
+            months=", ".join(str(one.month) for one in every if one.month) or "all",
+            why=every[0].why,
+        )
+        for what, every in found.items()
+    ]
+
+
+def error_parts(found: Agreement) -> list[str]:
+    """Return the shares of the squared error: of timing, of amplitude and of bias."""
+    whole = float(found.rmse) ** 2
+    parts = (found.mse_correlation, found.mse_variance, found.mse_bias)
+    return [f"{100 * float(one) / whole:.0f} %" if whole > 0 else NONE for one in parts]
+
+
 def gain_medians(found: StationFindings | None) -> Mapping[str, float] | None:
     """Return the medians of the gain over stations in the summary."""
     if found is None or found.gain is None or not found.headline.chosen.any():
@@ -155,39 +135,6 @@ def gain_medians(found: StationFindings | None) -> Mapping[str, float] | None:
     if not all(np.isfinite(one).any() for one in values.values()):
         return None
     return {name: float(np.nanmedian(one)) for name, one in values.items()}
-
-
-def _station_row(found: StationFindings, site: int, verdict: str) -> StationRow:
-    one = found.pairs.sites[site]
-    ours = found.skill.products[MAP].metrics
-    smap = found.skill.products[SMAP].metrics if SMAP in found.skill.products else {}
-    wanted = (
-        ("r", ours), ("r", smap), ("anomaly_r", ours), ("bias", ours),
-        ("ubrmse", ours), ("ubrmse", smap),
-    )  # fmt: skip
-    has_numbers = math.isfinite(float(ours["ubrmse"].value[site]))
-    return StationRow(
-        name=one.name,
-        place=f"{one.lat:.3f}, {one.lon:.3f}; {100 * one.depth[0]:g}–{100 * one.depth[1]:g} cm",
-        cover=found.pairs.cover[site].replace("_", " and "),
-        n=int(found.pairs.pairs[site]),
-        numbers=[_bounded(metrics.get(name), name, site) for name, metrics in wanted]
-        if has_numbers
-        else [],
-        verdict=verdict,
-        why=found.why_not[site],
-    )
-
-
-def _bounded(estimates: Estimates | None, metric: str, site: int) -> tuple[str, str]:
-    if estimates is None:
-        return NONE, ""
-    value, low, high = (
-        float(array[site]) for array in (estimates.value, estimates.lower, estimates.upper)
-    )
-    known = math.isfinite(value) and math.isfinite(low)
-    bounds = f"[{number(low, metric)}, {number(high, metric)}]" if known else ""
-    return number(value, metric), bounds
 
 
 def _spread(one: Correlations | None) -> str:
@@ -215,10 +162,10 @@ def _texture_row(name: str, found: Sequence[Texture]) -> TextureRow:
     )
 
 
-def paired_rows(group: Group) -> list[tuple[str, list[Paired | None]]]:
-    """Return the comparisons with SMAP as a table: products down, metrics across."""
-    found = {(one.product, one.metric): one for one in group.paired}
-    products = dict.fromkeys(one.product for one in group.paired)
+def paired_rows(compared: Sequence[Paired]) -> list[tuple[str, list[Paired | None]]]:
+    """Return comparisons as a table: products down, metrics across."""
+    found = {(one.product, one.metric): one for one in compared}
+    products = dict.fromkeys(one.product for one in compared)
     return [(name, [found.get((name, metric)) for metric in COMPARED]) for name in products]
 
 
@@ -231,13 +178,6 @@ def _rule(text: str) -> str:
 def _small(text: str) -> str:
     """Say that a number is next to nothing."""
     return "below 10⁻⁶" if text == "0.000000" else text
-
-
-def _written(text: str) -> str:
-    """Write a number with a true minus, and nothing as plain zero."""
-    if not text.strip("+-0."):
-        return text.lstrip("+-")
-    return text.replace("-", "−")
 
 
 def _median(values: np.ndarray) -> str:
@@ -259,6 +199,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "title_of": _title,
     "rule_of": _rule,
     "paired_rows": paired_rows,
+    "error_parts": error_parts,
     "count": lambda value: f"{value:,}".replace(",", "\u2009"),
 }
 """Filters of the page's template."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,13 +15,16 @@ from engine.regrid import WeightCache
 from engine.testing_validation import MONTHS, SUBJECT, ToySource
 from engine.validation.assessment import assess
 from engine.validation.document import metrics_document, stations_document
+from engine.validation.fields import WITHOUT_SIF
 from engine.validation.report import report_page
 from engine.validation.rules import Rules
 from engine.validation.skill import Verdict
 from engine.validation.stations import Calendar
 
 if TYPE_CHECKING:
+    from engine.months import Month
     from engine.validation.assessment import Assessment
+    from engine.validation.fields import MonthFields
     from engine.validation.stations import SensorDays
 
 
@@ -37,9 +41,26 @@ def assessed(source: ToySource, sensors: list[SensorDays] | None, **rules: int) 
     )
 
 
+@dataclass(frozen=True)
+class TwoArms(ToySource):
+    """Maps beside those made without fluorescence, which are five times as wrong."""
+
+    def month(self, month: Month) -> MonthFields:
+        """Return one month."""
+        fields = super().month(month)
+        k = MONTHS.index(month)
+        worse = (self.truth[k] + 5 * self.map_error[k][::-1]).astype(np.float32)
+        return replace(fields, layers={**fields.layers, WITHOUT_SIF: worse})
+
+
 @pytest.fixture(scope="module")
 def toy_assessment(toy: ToySource) -> Assessment:
     return assessed(toy, toy.sensors())
+
+
+@pytest.fixture(scope="module")
+def toy_page(toy_assessment: Assessment) -> str:
+    return report_page(toy_assessment)
 
 
 def test_verdicts_agree_with_the_truth(toy_assessment: Assessment) -> None:
@@ -127,9 +148,9 @@ def test_the_report_stands_alone_and_escapes_names(toy: ToySource) -> None:
     assert page.count("<svg") > 10
 
 
-def test_equal_maps_give_equal_pages(toy_assessment: Assessment) -> None:
+def test_equal_maps_give_equal_pages(toy_assessment: Assessment, toy_page: str) -> None:
     """The page holds no time and no random name, so that doing it twice changes nothing."""
-    assert report_page(toy_assessment) == report_page(toy_assessment)
+    assert report_page(toy_assessment) == toy_page
 
 
 def test_no_station_leaves_a_report_about_texture(toy: ToySource) -> None:
@@ -206,3 +227,54 @@ def test_stations_that_are_all_too_short_say_why(toy: ToySource, months: int) ->
     page = report_page(found)
     assert f"{months} common months" in page
     json.dumps([metrics_document(found), stations_document(found)], allow_nan=False)
+
+
+def test_the_worth_of_fluorescence_is_told() -> None:
+    """Maps made without it are a product as the others, and what it gains is compared apart."""
+    both = TwoArms.of()
+    found = assessed(both, both.sensors())
+    assert found.stations is not None
+    worth = {one.metric: one for one in found.stations.sif}
+    assert {one.baseline for one in worth.values()} == {WITHOUT_SIF}
+    assert worth["ubrmse"].verdict is Verdict.IMPROVED
+    against_smap = {one.product for one in found.stations.headline.paired}
+    assert WITHOUT_SIF in against_smap
+    page = report_page(found)
+    assert "What fluorescence is worth" in page
+    assert "better than the map without fluorescence" in page
+    assert "Map without SIF" in page
+
+
+def test_a_missing_arm_is_not_spoken_of(toy_page: str) -> None:
+    """Where nobody asked for maps without fluorescence the page does not mention them."""
+    assert "without SIF" not in toy_page
+    assert "without fluorescence" not in toy_page
+
+
+def test_what_was_not_there_is_said(toy_assessment: Assessment, toy_page: str) -> None:
+    """The page and the metrics name what a month lacked, and why."""
+    assert "What was not there" in toy_page
+    assert "no &lt;map&gt; of it" in toy_page
+    (lack,) = metrics_document(toy_assessment)["lacks"]
+    assert lack == {"what": "fluorescence", "month": "2018-05", "why": "no <map> of it"}
+
+
+def test_every_station_is_told_to_stand_for_others_or_not(toy_assessment: Assessment) -> None:
+    """A class comes with each station: those of the toy move together, the short ones are open."""
+    features = stations_document(toy_assessment)["features"]
+    classes = {one["properties"]["station"]: one["properties"]["representativeness"]
+               for one in features if "representativeness" in one["properties"]}  # fmt: skip
+    assert classes["S0"] == "representative"
+    assert classes["tiny"] == "unknown"
+
+
+def test_rescaled_errors_are_smaller_and_apart(toy_assessment: Assessment, toy_page: str) -> None:
+    """Scaling takes bias away; the headline keeps the numbers as they are."""
+    found = toy_assessment.stations
+    assert found is not None
+    as_it_is = found.headline.summaries["soil_moisture"]["rmse"]
+    rescaled = found.scaled["soil_moisture"]["rmse"]
+    assert as_it_is is not None
+    assert rescaled is not None
+    assert rescaled.median < as_it_is.median
+    assert "Rescaled, for timing alone" in toy_page

@@ -20,7 +20,7 @@ from engine.progress import silent
 from engine.regrid import WeightCache
 from engine.stations import Wanted, read_stations_in_parts
 from engine.validation.assessment import Subject, assess
-from engine.validation.fields import MonthFields
+from engine.validation.fields import Lack, MonthFields
 from engine.validation.rules import Rules
 from engine.validation.stations import Calendar, daily_means
 
@@ -53,6 +53,11 @@ class TrueMaps:
     def cover(self) -> Mapping[str, np.ndarray]:
         """Return nothing."""
         return {}
+
+    @property
+    def lacks(self) -> tuple[Lack, ...]:
+        """Return nothing."""
+        return ()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,36 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+
+NONE = "–"
+"""Stands for no number."""
+_CORRELATIONS = frozenset({"r", "anomaly_r", "spearman", "slope", "sd_ratio"})
+
+
+def number(value: float, metric: str) -> str:
+    """Write a metric: correlations with two decimals, amounts with three.
+
+    >>> number(-0.0464, "bias"), number(0.8641, "r"), number(float("nan"), "r")
+    ('−0.046', '0.86', '–')
+    """
+    if not math.isfinite(value):
+        return NONE
+    return _written(f"{value:.{2 if metric in _CORRELATIONS else 3}f}")
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Write a difference with its sign.
+
+    >>> signed(0.0042), signed(-0.1, 2)
+    ('+0.004', '−0.10')
+    """
+    return _written(f"{value:+.{digits}f}") if math.isfinite(value) else NONE
+
+
+def _written(text: str) -> str:
+    """Write a number with a true minus, and nothing as plain zero."""
+    if not text.strip("+-0."):
+        return text.lstrip("+-")
+    return text.replace("-", "−")
