@@ -266,8 +266,9 @@ def validate(
 
 @catalog.command()
 def rebuild(place: _Place = None) -> None:
-    """Mend a catalogue from its items: collections, root, links, mirror, and what searches see."""
+    """Mend a catalogue from its items: collections, root, links, mirror, cubes, searches."""
     with _one_line_errors():
+        from stac.cube import refresh_cubes, sweep_cubes  # noqa: PLC0415
         from stac.mirror import refresh_mirror  # noqa: PLC0415
         from stac.rebuild import rebuild_catalog  # noqa: PLC0415
 
@@ -275,6 +276,8 @@ def rebuild(place: _Place = None) -> None:
         done = rebuild_catalog(store)
         for collection_id, count in done.items.items():
             refresh_mirror(store, collection_id)
+            refresh_cubes(store, collection_id)
+            sweep_cubes(store, collection_id)
             typer.echo(f"{collection_id}: {count} items")
         for line in done.left_out:
             typer.echo(f"left out: {line}", err=True)
@@ -289,10 +292,12 @@ def remove(
 ) -> None:
     """Take an item out of a catalogue, with all of its versions and files."""
     with _one_line_errors():
+        from stac.cube import refresh_cubes  # noqa: PLC0415
         from stac.rebuild import remove_item  # noqa: PLC0415
 
         store, name = _catalog_at(place)
         remove_item(store, collection, item)
+        refresh_cubes(store, collection)
         _let_find_all(place)
         typer.echo(f"{item} is no longer in {name}")
 

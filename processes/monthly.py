@@ -148,6 +148,8 @@ class _Work:
         made = {month: self._result(month) for month in self.prepared.months}
         paths = [str(result["item"]) for result in made.values()]
         reused = [month for month, result in made.items() if result["reused"]]
+        progress(0.2, "gathering the months into one cube")
+        self.publisher.gather(paths)
         return StepOutcome(
             outputs={
                 "items": item_collection([(path, self.publisher.item(path)) for path in paths]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from stac.series import ModelSummary, Provenance, Series, Source
 from stac.store import LocalCatalog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
     from typing import Any
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from processes.results import Document
     from processes.settings import Settings
     from stac.store import CatalogStore
+
+LOGGER = logging.getLogger(__name__)
 
 RECIPE = "1"
 """To be raised when the same model and files make another map than before."""
@@ -124,6 +127,22 @@ class Publisher:
         path = self._path(str(item.collection_id), item.id)
         self._let_find(self.item(path))
         return path
+
+    def gather(self, paths: Iterable[str]) -> None:
+        """Bring what is told of many months at once up to the items at some paths.
+
+        The maps are published, so a file that another item has lost does not make the job fail.
+        """
+        if not self.in_catalog:
+            return
+        # Zarr takes seconds to load, and no month needs it.
+        from stac.cube import refresh_cubes  # noqa: PLC0415
+
+        for collection_id in sorted({path.split("/")[1] for path in paths}):
+            try:
+                refresh_cubes(self.catalog, collection_id, self.fence)
+            except DamagedCatalogError as error:
+                LOGGER.warning("the cube of %s stays as it was: %s", collection_id, error)
 
     def item(self, path: str) -> Document:
         """Return the item that was published at a path."""

@@ -14,6 +14,7 @@ JSON_LD = "application/ld+json"
 CSV = "text/csv"
 GEOPACKAGE = "application/geopackage+sqlite3"
 ZIP = "application/zip"
+ZARR = "application/vnd.zarr; version=3"
 
 _MEDIA_TYPES = {
     ".tif": COG,
@@ -31,7 +32,7 @@ _MEDIA_TYPES = {
     ".zip": ZIP,
 }
 _OTHER = "application/octet-stream"
-_NOT_ITEMS = frozenset({"catalog.json", "collection.json", "metrics.json"})
+_NOT_ITEMS = frozenset({"catalog.json", "collection.json", "metrics.json", "zarr.json"})
 _IMMUTABLE = frozenset({".tif", ".png", ".jpg", ".onnx"})
 
 
@@ -59,7 +60,9 @@ def media_type(name: str, *, items: bool = True) -> str:
 
 def cache_control(name: str) -> str:
     """Return for how long caches may keep a file: a year if its name stands for its bytes."""
-    lasting = PurePosixPath(name).suffix.lower() in _IMMUTABLE
+    path = PurePosixPath(name)
+    inside = any(folder.suffix == ".zarr" for folder in path.parents)
+    lasting = inside or path.suffix.lower() in _IMMUTABLE
     return "public, max-age=31536000, immutable" if lasting else "public, max-age=60"
 
 

@@ -91,6 +91,7 @@ class S3Catalog:
     ) -> None:
         self.bucket, self.prefix = bucket, prefix
         self._url = None if url is None else url.rstrip("/")
+        self._options = options
         self._store = S3Store(bucket, prefix=prefix or None, **options)
 
     @property
@@ -102,6 +103,11 @@ class S3Catalog:
     def url(self) -> str | None:
         """Absolute address under which it is served."""
         return self._url
+
+    def objects(self, folder: str) -> S3Store:
+        """Return the objects below a folder, for libraries that read them by themselves."""
+        prefix = "/".join(part for part in (self.prefix, folder) if part)
+        return S3Store(self.bucket, prefix=prefix, **self._options)
 
     def read(self, key: str) -> bytes | None:
         """Return a file's bytes, or None where there is no such file."""
@@ -188,6 +194,17 @@ class S3Catalog:
         except FileNotFoundError:
             raise UnwritableCatalogError(self.address, "there is no such bucket") from None
         return True
+
+    def copy(self, source: str, key: str) -> None:
+        """Let the bucket copy a file."""
+        with self._told():
+            obstore.copy(self._store, source, key)
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove all files below a folder."""
+        keys = [entry.key for entry in self.entries(folder)]
+        with self._told():
+            obstore.delete(self._store, keys)
 
     def remove(self, key: str) -> None:
         """Remove a file, if it is there."""

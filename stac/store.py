@@ -81,8 +81,14 @@ class CatalogStore(Protocol):
     def place(self, staged: Path, key: str) -> bool:
         """Put a staged file; False where a file of other bytes has the name and must keep it."""
 
+    def copy(self, source: str, key: str) -> None:
+        """Put a file that is there under a second name, without reading it."""
+
     def remove(self, key: str) -> None:
         """Remove a file that nothing links."""
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove all files below a folder that nothing links."""
 
     def href(self, key: str) -> str:
         """Return the absolute path or address of a file for programs on this machine."""
@@ -176,9 +182,25 @@ class LocalCatalog:
         self._move(staged, key)
         return True
 
+    def copy(self, source: str, key: str) -> None:
+        """Give a file a second name; where the disk knows no such thing, copy it."""
+        target = self._path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.hardlink_to(self._path(source))
+        except FileExistsError:
+            return
+        except OSError:
+            with self.staging() as folder:
+                self._move(shutil.copyfile(self._path(source), folder / "copy"), key)
+
     def remove(self, key: str) -> None:
         """Remove a file, if it is there."""
         self._path(key).unlink(missing_ok=True)
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove a folder, if it is there."""
+        shutil.rmtree(self._path(folder), ignore_errors=True)
 
     def href(self, key: str) -> str:
         """Return the absolute path of a file."""

@@ -8,8 +8,9 @@ import rasterio
 from rio_cogeo.cogeo import cog_validate
 
 from stac.assets import MULTIHASH_SHA256, sha256_of
+from stac.cube import cube_faults
 from stac.documents import absolute, below
-from stac.media import COG
+from stac.media import COG, ZARR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,6 +39,9 @@ def asset_faults(store: CatalogStore, key: str, asset: Fields, *, files: bool) -
     """
     href = str(asset.get("href", ""))
     file = below(key, href)
+    if asset.get("type") == ZARR and not absolute(href):
+        yield from cube_faults(store, file)
+        return
     size = None if absolute(href) else store.size(file)
     if size is None:
         yield f"no file {href} beside its item"
