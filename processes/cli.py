@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from engine.errors import InputError, VadoseError
 from processes.errors import InvalidInputsError, NoSuchProcessError
+from processes.fetch.command import fetch
 from processes.logs import configure_logging
 from processes.program import reason
 from processes.settings import Settings
@@ -395,3 +396,6 @@ def _one_line_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         typer.echo("vadose: stopped", err=True)
         raise typer.Exit(130) from None
+
+
+app.command()(_one_line_errors()(fetch))

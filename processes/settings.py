@@ -84,6 +84,11 @@ class Settings(BaseSettings):
     """Most months that one request may ask for."""
     most_cells: Annotated[int, Field(ge=1)] = 4_000_000
     """Most cells of 1 km in the area of one request; all of them are in memory at once."""
+    sources: Path | None = None
+    """Folder of further facts about providers; ``sources`` below ``data`` by default."""
+    earthdata_token: SecretStr | None = None
+    """Token of NASA's Earthdata Login, to fetch data with; else ``EARTHDATA_TOKEN``, else what
+    ``~/.netrc`` says."""
     log_level: str = "INFO"
     """Least severe level that is logged."""
 
@@ -113,6 +118,12 @@ class Settings(BaseSettings):
     def region_folder(self) -> Path:
         """Folder of further region files."""
         return self.regions or self.data / "regions"
+
+    @property
+    def source_folder(self) -> Path | None:
+        """Folder of further facts about providers, where there is one."""
+        folder = self.sources or self.data / "sources"
+        return folder if self.sources is not None or folder.is_dir() else None
 
     @property
     def feature_folder(self) -> Path:
@@ -153,9 +164,10 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """Return these settings as environment variables, for a child process.
 
-        The secret that signs callbacks is not among them.
+        The secret that signs callbacks is not among them, nor is the token.
         """
-        values = self.model_dump(mode="json", exclude_none=True, exclude={"callback_secret"})
+        secrets = {"callback_secret", "earthdata_token"}
+        values = self.model_dump(mode="json", exclude_none=True, exclude=secrets)
         if self.jobs_database is not None:
             values["jobs_database"] = self.jobs_database.get_secret_value()
         folders = {"data": self.data, "archive": self.archive_folder, "regions": self.region_folder}

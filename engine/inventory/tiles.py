@@ -74,17 +74,18 @@ def tiles_of(spec: ProductSpec, area: GeoBox, there: Collection[str]) -> Tiles:
 def _shares(spec: ProductSpec, area: GeoBox, there: Iterable[str]) -> Mapping[str, float] | None:
     """Return the share of an area that each tile holds; None for unknown tilings."""
     if spec.grid.tile_pixels is not None:
-        return _shares_of("sinusoidal", area)
+        return shares_of("sinusoidal", area)
     known = [name for name in there if degree_tile(name) is not None]
     if not known:
         return None
     # An archive may have both kinds; that of most files is the one that somebody collected.
     small = sum(not name.startswith("srtm") for name in known)
-    return _shares_of("one degree" if 2 * small >= len(known) else "five degrees", area)
+    return shares_of("one degree" if 2 * small >= len(known) else "five degrees", area)
 
 
 @lru_cache(maxsize=8)
-def _shares_of(tiling: Tiling, area: GeoBox) -> Mapping[str, float]:
+def shares_of(tiling: Tiling, area: GeoBox) -> Mapping[str, float]:
+    """Return the share of an area that each tile of a tiling holds."""
     cells = coarse_of(area) if area.shape.y * area.shape.x > _MANY else area
     names = _NAMERS[tiling](*lonlat(cells))
     tiles, counts = np.unique(names, return_counts=True)

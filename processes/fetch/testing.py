@@ -1,0 +1,427 @@
+"""Providers for tests: servers on loopback that speak as the true ones do.
+
+Three hosts, as there are in truth: one with catalogue, listings and data (127.0.0.1), one where a
+person logs in (localhost), and a store that only knows signed addresses (127.0.0.2).
+"""
+
+from __future__ import annotations
+
+import base64
+import fnmatch
+import json
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Literal, Self
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
+
+from processes.fetch.testing_shelves import cut_out
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    from processes.fetch.testing_shelves import Item, Shelf
+
+TOKEN = "the-token-of-a-test"  # noqa: S105  (of no real login)
+USER, PASSWORD = "somebody", "the-password-of-a-test"
+SIGNATURE = "the-signature-of-a-test"
+
+_EARTHDATA = (
+    "SPL4SMGP",
+    "MCD43A4",
+    "MCD43A3",
+    "MOD11A2",
+    "MOD15A2H",
+    "MOD16A2",
+    "MOD16A2GF",
+    "MCD12Q1",
+    "SRTM",
+)
+_CHANGED = "Wed, 01 Jan 2025 00:00:00 GMT"
+_APACHE = (
+    '<tr><td valign="top">&nbsp;</td><td><a href="{name}">{name:.20}..&gt;</a></td>'
+    '<td align="right">2025-01-01 00:00  </td><td align="right">{size}</td><td>&nbsp;</td></tr>'
+)
+_NGINX = '<a href="{name}">{name}</a>    01-Jan-2025 00:00    {size}'
+_UMM = "application/vnd.nasa.cmr.umm_results+json"
+_HTML = {"Content-Type": "text/html; charset=utf-8"}
+_BINARY = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
+_PAGE = b"<!DOCTYPE html><html><body>Please log in</body></html>"
+
+type Kind = Literal["status", "cut", "page", "corrupt", "ranges", "slow"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What goes wrong with one answer."""
+
+    kind: Kind
+    """An error's status, a body that breaks off, a web page, wrong bytes, a wrong range."""
+    status: int = 503
+    """Status, where that is the fault."""
+    retry_after: str | None = None
+    """What it says of when to come back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A request, and how much was sent."""
+
+    host: str
+    path: str
+    status: int
+    sent: int
+    authorization: str | None
+    range: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Providers:
+    """The servers; a context manager that starts and stops them.
+
+    Parameters
+    ----------
+    shelves
+        What they have, by product.
+    page
+        Most granules of one answer of the catalogue.
+    """
+
+    shelves: Mapping[str, Shelf]
+    page: int = 100
+    seen: list[Seen] = field(default_factory=list)
+    faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
+    tokens: set[str] = field(default_factory=lambda: {TOKEN})
+    etags: bool = True
+    _servers: dict[str, ThreadingHTTPServer] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        for name, host in (("data", "127.0.0.1"), ("login", "localhost"), ("store", "127.0.0.2")):
+            server = _Server((host, 0), _Handler)
+            server.providers, server.role = self, name
+            self._servers[name] = server
+            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for server in self._servers.values():
+            server.shutdown()
+            server.server_close()
+
+    def address(self, name: str) -> str:
+        """Return the address of one of the three."""
+        host = {"data": "127.0.0.1", "login": "localhost", "store": "127.0.0.2"}[name]
+        return f"http://{host}:{self._servers[name].server_address[1]}"
+
+    def misbehave(self, fragment: str, *faults: Fault) -> None:
+        """Let the next answers to paths with this fragment go wrong, one after the other."""
+        self.faults[fragment].extend(faults)
+
+    def fault(self, path: str) -> Fault | None:
+        """Take the next fault for a path."""
+        for fragment, faults in self.faults.items():
+            if fragment in path and faults:
+                return faults.pop(0)
+        return None
+
+    def item(self, name: str) -> Item | None:
+        """Return a file by its name."""
+        return next((shelf[name] for shelf in self.shelves.values() if name in shelf), None)
+
+    def sent(self) -> int:
+        """Return how many bytes of files were sent so far."""
+        return sum(seen.sent for seen in self.seen if not seen.path.startswith("/search"))
+
+    def write_sources(self, folder: Path) -> Path:
+        """Write the facts that lead to these servers instead of the true ones."""
+        folder.mkdir(parents=True, exist_ok=True)
+        data = self.address("data")
+        for product in _EARTHDATA:
+            (folder / f"{product}.toml").write_text(f'url = "{data}/search"\n')
+        (folder / "CHIRPS.toml").write_text(f'url = "{data}/list/CHIRPS/{{year}}/"\n')
+        (folder / "eSIF.toml").write_text(f'url = "{data}/list/eSIF/{{year}}/"\n')
+        (folder / "SoilGrids.toml").write_text(f'url = "{data}/open/{{variable}}_0-5cm_mean.vrt"\n')
+        (folder / "logins.toml").write_text(
+            '[earthdata]\ntitle = "Earthdata Login"\naccounts = "https://urs.example/"\n'
+            'host = "localhost"\ntrusted = ["127.0.0.1"]\n'
+        )
+        return folder
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+    providers: Providers
+    role: str
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that went away: tests kill them."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Log nothing."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        parts = urlsplit(self.path)
+        self._path, self._query = unquote(parts.path), parts.query
+        fault = self.server.providers.fault(self._path)
+        if fault is not None and fault.kind == "status":
+            headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+            self._send(b"try again later", status=fault.status, headers=headers)
+        elif fault is not None and fault.kind == "page":
+            self._send(_PAGE, headers=_HTML)
+        else:
+            self._fault = fault
+            getattr(self, f"_as_{self.server.role}")()
+
+    # The host of catalogue, listings and data
+
+    def _as_data(self) -> None:
+        for prefix, answer in (
+            ("/search/granules.umm_json", self._search),
+            ("/list/", self._list),
+            ("/open/", self._open),
+            ("/data/", self._protected),
+            ("/opendap/", self._protected),
+            ("/login", self._welcome),
+        ):
+            if self._path.startswith(prefix):
+                answer()
+                return
+        self._send(b"", status=404)
+
+    def _search(self) -> None:
+        query = parse_qs(self._query)
+        product = {"SRTMGL3": "SRTM"}.get(query["short_name"][0], query["short_name"][0])
+        shelf = self.server.providers.shelves.get(product, {})
+        found = [item for item in shelf.values() if _matches(item, query)]
+        found.sort(key=lambda item: item.name)
+        start = int(self.headers.get("CMR-Search-After", "[0]").strip("[]"))
+        size = min(int(query.get("page_size", ["10"])[0]), self.server.providers.page)
+        page = found[start : start + size]
+        headers = {
+            "CMR-Hits": str(len(found)),
+            "Content-Type": "application/vnd.nasa.cmr.umm_results+json",
+        }
+        if page:
+            headers["CMR-Search-After"] = f"[{start + len(page)}]"
+        data = self.server.providers.address("data")
+        answer = {"hits": len(found), "took": 7, "items": [_entry(one, data) for one in page]}
+        self._send(json.dumps(answer).encode(), headers=headers)
+
+    def _list(self) -> None:
+        _, _, product, *rest = self._path.split("/")
+        shelf = self.server.providers.shelves.get(product, {})
+        if rest[-1]:
+            self._file(shelf.get(rest[-1]))
+            return
+        items = [one for one in shelf.values() if _year(one) == rest[0]]
+        if items:
+            self._send(
+                _index(self._path, items, apache=product == "CHIRPS"),
+                headers={"Content-Type": "text/html"},
+            )
+        else:
+            self._send(b"<html>not found</html>", status=404)
+
+    def _open(self) -> None:
+        self._file(self.server.providers.item(self._path.rpartition("/")[2]))
+
+    def _protected(self) -> None:
+        """Serve, or lead to the login those who did not say who they are."""
+        given = self.headers.get("Authorization", "")
+        known = "session=open" in self.headers.get("Cookie", "")
+        if given.startswith("Bearer ") and given[7:] not in self.server.providers.tokens:
+            self._send(b'{"error":"invalid_token"}', status=401)
+        elif known or given.startswith("Bearer "):
+            self._serve()
+        else:
+            login, data = (self.server.providers.address(name) for name in ("login", "data"))
+            back, state = quote(f"{data}/login", safe=""), quote(self.path, safe="")
+            self._redirect(
+                f"{login}/oauth/authorize?client_id=x&response_type=code&redirect_uri={back}&state={state}"
+            )
+
+    def _serve(self) -> None:
+        name = self._path.rpartition("/")[2]
+        if self._path.startswith("/data/"):
+            store = self.server.providers.address("store")
+            self._redirect(f"{store}/{quote(name)}?A-userid={USER}&X-Amz-Signature={SIGNATURE}")
+            return
+        item = self.server.providers.item(name.removesuffix(".dap.nc4"))
+        constraint = dict(parse_qsl(self._query, separator="&")).get("dap4.ce", "")
+        if item is None:
+            self._send(b"", status=404)
+            return
+        try:
+            content = cut_out(item.content(), constraint)
+        except KeyError:
+            self._send(b"<html>syntax error</html>", status=400)
+            return
+        self._send_chunked(content)
+
+    def _welcome(self) -> None:
+        state = parse_qs(self._query)["state"][0]
+        self._redirect(state, {"Set-Cookie": "session=open; Path=/; HttpOnly"})
+
+    # The login
+
+    def _as_login(self) -> None:
+        query = parse_qs(self._query)
+        given = self.headers.get("Authorization", "")
+        right = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        if given == f"Basic {right}":
+            back, state = query["redirect_uri"][0], quote(query["state"][0], safe="")
+            self._redirect(f"{back}?code=one-time-code&state={state}")
+        elif given:
+            self._send(b"denied", status=401, headers={"WWW-Authenticate": "Basic"})
+        else:
+            self._send(_PAGE, headers=_HTML)
+
+    # The store
+
+    def _as_store(self) -> None:
+        if f"X-Amz-Signature={SIGNATURE}" not in self._query:
+            self._send(b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", status=403)
+        else:
+            self._file(self.server.providers.item(self._path.removeprefix("/")))
+
+    # Answers
+
+    def _file(self, item: Item | None) -> None:
+        if item is None:
+            self._send(b"<html>not found</html>", status=404)
+            return
+        content, etag = item.content(), f'"{item.name}-{item.size}"'
+        headers = {
+            "Accept-Ranges": "bytes",
+            "Last-Modified": _CHANGED,
+            "Content-Type": "application/octet-stream",
+        }
+        if self.server.providers.etags:
+            headers["ETag"] = etag
+        wanted = self.headers.get("Range", "")
+        condition = self.headers.get("If-Range", etag)
+        if not wanted.startswith("bytes=") or condition not in {etag, _CHANGED}:
+            self._send(content, headers=headers)
+            return
+        first, _, last = wanted.removeprefix("bytes=").partition("-")
+        start, stop = int(first), min(int(last or item.size - 1), item.size - 1)
+        if start >= item.size:
+            self._send(b"", status=416, headers={"Content-Range": f"bytes */{item.size}"})
+            return
+        headers["Content-Range"] = f"bytes {start}-{stop}/{item.size}"
+        self._send(content[start : stop + 1], status=206, headers=headers)
+
+    def _send(
+        self, content: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        fault = getattr(self, "_fault", None)
+        body = content
+        if fault is not None and fault.kind == "corrupt":
+            body = content[:-1] + bytes([content[-1] ^ 0xFF]) if content else content
+        if fault is not None and fault.kind == "cut":
+            body = content[: len(content) // 2]
+            self.close_connection = True
+        self._note(status, len(body))
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _send_chunked(self, content: bytes) -> None:
+        fault = getattr(self, "_fault", None)
+        half = fault is not None and fault.kind == "cut"
+        body = content[: len(content) // 2] if half else content
+        self._note(200, len(body))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-netcdf;ver=4")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for start in range(0, len(body), 8192):
+            block = body[start : start + 8192]
+            self.wfile.write(f"{len(block):x}\r\n".encode() + block + b"\r\n")
+        if half:
+            self.close_connection = True
+        else:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def _redirect(self, address: str, headers: Mapping[str, str] | None = None) -> None:
+        self._send(b"", status=302, headers={"Location": address, **(headers or {})})
+
+    def _note(self, status: int, sent: int) -> None:
+        self.server.providers.seen.append(
+            Seen(
+                host=self.server.role,
+                path=self._path,
+                status=status,
+                sent=sent,
+                authorization=self.headers.get("Authorization"),
+                range=self.headers.get("Range"),
+            )
+        )
+
+
+def _matches(item: Item, query: Mapping[str, list[str]]) -> bool:
+    """Tell whether a granule is what a question to the catalogue is about."""
+    patterns = query.get("readable_granule_name[]", [])
+    if patterns and not any(fnmatch.fnmatchcase(item.name, pattern) for pattern in patterns):
+        return False
+    if "temporal[]" not in query or item.granule.period is None:
+        return True
+    start, end = (datetime.fromisoformat(text).date() for text in query["temporal[]"][0].split(","))
+    return item.granule.period.start <= end and item.granule.period.end > start
+
+
+def _year(item: Item) -> str | None:
+    period = item.granule.period
+    return f"{period.start:%Y}" if period else None
+
+
+def _entry(item: Item, data: str) -> Mapping[str, object]:
+    """Describe a granule as UMM-G does."""
+    file: dict[str, object] = {"Name": item.name, "SizeInBytes": item.size, "Format": "HDF"}
+    if item.checksum is not None:
+        file["Checksum"] = {"Value": item.checksum, "Algorithm": "SHA-256"}
+    links = [
+        {"URL": f"s3://protected/{item.name}", "Type": "GET DATA VIA DIRECT ACCESS"},
+        {"URL": f"{data}/data/{item.name}", "Type": "GET DATA"},
+        {
+            "URL": f"{data}/opendap/collections/C1/granules/{item.name}",
+            "Type": "USE SERVICE API",
+            "Subtype": "OPENDAP DATA",
+        },
+    ]
+    umm = {
+        "GranuleUR": item.name.rsplit(".", 1)[0],
+        "RelatedUrls": links,
+        "DataGranule": {"ArchiveAndDistributionInformation": [file], "DayNightFlag": "Unspecified"},
+    }
+    return {"meta": {"concept-id": "G1", "revision-id": 1}, "umm": umm}
+
+
+def _index(folder: str, items: list[Item], *, apache: bool) -> bytes:
+    """Write a folder's index as Apache does, or as nginx."""
+    lines = [(_APACHE if apache else _NGINX).format(name=one.name, size=one.size) for one in items]
+    rows = "\n".join(lines)
+    if apache:
+        page = f'<table><tr><th><a href="?C=S;O=A">Size</a></th></tr>{rows}</table>'
+    else:
+        page = f'<h1>Index of {folder}</h1><hr><pre><a href="../">../</a>\n{rows}\n</pre>'
+    return f"<html><body>{page}</body></html>".encode()
