@@ -9,7 +9,7 @@ import pytest
 
 from engine.ablation import ARMS, ablation, arm_table, with_columns
 from engine.errors import ModelError
-from engine.models.candidates import XGBoost
+from engine.models.candidates import SupportVectors, XGBoost
 from engine.models.splits import deal
 from engine.models.table import Table, Variable
 from engine.testing import toy_table
@@ -85,6 +85,22 @@ def test_sif_that_knows_something_is_found() -> None:
     assert made.arm("C").predictors == 4
     assert abs(made.arm("D").against_none.r2.value) < 0.05
     assert made.arm("E1").against_none.r2.value < 0.02
+    assert made.against_shuffled is not None
+    assert made.against_shuffled.r2.lower > 0.1
+
+
+def test_a_column_that_never_varies_changes_nothing() -> None:
+    """Support vectors' kernel is as wide in the arm that lacks it as in the arm that has it."""
+    table = table_with_sif(0.0)
+    table.values[:, 4] = 1.0
+    machine = SupportVectors(rows=300)
+    made = ablation(
+        table, machine, deal(table), "spatial-block", sif_inputs={"red"}, seeds=(1,), resamples=50
+    )
+    for arm in ("B", "E1", "E2"):
+        difference = made.arm(arm).against_none.r2
+        assert max(abs(difference.lower), abs(difference.upper)) < 1e-6
+    assert made.arm("C").predictors == 4
 
 
 def test_without_sif_there_is_nothing_to_ask() -> None:

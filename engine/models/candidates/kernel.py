@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -41,6 +41,10 @@ class SupportVectors(Settings):
     width: float = Field(
         default=0.1, gt=0, description="Gamma times the number of features: narrower where greater."
     )
+
+    def as_with(self, usual: int, columns: int) -> Self:
+        """Return settings whose kernel is as wide with some columns as with the usual number."""
+        return self.model_copy(update={"width": self.width * columns / usual})
 
     def learn(self, sample: Sample, *, threads: int, seed: int) -> Fitted:
         """Find the support vectors."""

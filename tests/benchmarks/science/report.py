@@ -89,6 +89,8 @@ class Report:
                     _interval(against, 4) + mark,
                 )
             self._console.print(table)
+            known = _interval(made["against_shuffled"]["r2"], 4)
+            self._print(f"with SIF less shuffled SIF, as many columns in both: {known}")
         self._print("* the interval excludes 0. SIF at 1 km is a function of what arm D has.")
 
     def importance(self, made: dict[str, Any]) -> None:
