@@ -17,8 +17,8 @@ from engine.qgis import style
 from engine.views import inside, view, view_grid
 from processes.catalog_place import service_catalog
 from processes.job_files import job_file
+from processes.map_series import find_maps, layers_of, read_layer
 from processes.program import StepOutcome
-from processes.published_maps import find_maps, layers_of, read_layer
 from stac.layers import fine_grid
 from stac.products import product
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from engine.progress import Progress
     from processes.export_inputs import ExportMapsInputs
+    from processes.map_series import MapSeries
     from processes.program import JobContext
-    from processes.published_maps import MapSeries
     from stac.products import Layer, Product
     from stac.store import CatalogStore
 

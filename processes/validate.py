@@ -15,8 +15,9 @@ from engine.validation.report import report_page
 from engine.validation.rules import Rules
 from engine.validation.stations import Calendar
 from processes.catalog_place import service_catalog
+from processes.map_series import find_maps, maps_bbox
 from processes.program import StepOutcome
-from processes.published_maps import PublishedMaps, find_maps, maps_bbox
+from processes.published_maps import PublishedMaps
 from processes.publishing import own_catalog
 from processes.validate_references import comparison_products, daily_sensors, station_sources
 from processes.without_sif import maps_without_sif, told_apart
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 
     from engine.progress import Progress
     from engine.validation.assessment import Assessment
+    from processes.map_series import MapSeries
     from processes.program import JobContext
-    from processes.published_maps import MapSeries
     from processes.validate_inputs import ValidateInputs
     from processes.validate_references import StationSource
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 from processes.map_choice import MapChoice
-from processes.published_maps import find_maps
+from processes.map_series import find_maps
 
 if TYPE_CHECKING:
-    from processes.published_maps import MapSeries
+    from processes.map_series import MapSeries
     from stac.store import CatalogStore
 
 SIF = "sif"

@@ -13,8 +13,8 @@ from engine.zone_table import Finding, csv_text, table, write_geopackage
 from engine.zones import Zones
 from processes.catalog_place import service_catalog
 from processes.job_files import job_file
+from processes.map_series import find_maps, layers_of, read_layer
 from processes.program import StepOutcome
-from processes.published_maps import find_maps, layers_of, read_layer
 from stac.layers import fine_grid
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from engine.progress import Progress
     from engine.zone_table import Zone
+    from processes.map_series import MapSeries
     from processes.program import JobContext
-    from processes.published_maps import MapSeries
     from processes.zone_inputs import ZonalStatisticsInputs
     from stac.store import CatalogStore
 

@@ -29,6 +29,15 @@ def signed(value: float, digits: int = 3) -> str:
     return _written(f"{value:+.{digits}f}") if math.isfinite(value) else NONE
 
 
+def difference(value: float, metric: str) -> str:
+    """Write the difference of a metric: amounts differ by less than correlations do.
+
+    >>> difference(-0.00042, "ubrmse"), difference(0.0521, "anomaly_r")
+    ('−0.0004', '+0.052')
+    """
+    return signed(value, 3 if metric in _CORRELATIONS else 4)
+
+
 def _written(text: str) -> str:
     """Write a number with a true minus, and nothing as plain zero."""
     if not text.strip("+-0."):

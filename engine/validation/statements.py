@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.validation.fields import BILINEAR, CONSERVING, MAP, SMAP, WITHOUT_SIF
+from engine.validation.numbers import difference, number, signed
 from engine.validation.reliability import TARGET
 from engine.validation.skill import Verdict
 
@@ -109,15 +110,12 @@ def _headline(found: StationFindings, group: Group) -> Statement:
 
 
 def _number(one: Summary, metric: str) -> str:
-    digits = 2 if metric == "r" else 3
-    value, low, high = (
-        f"{number:.{digits}f}".replace("-", "−") for number in (one.median, one.lower, one.upper)
-    )
+    value, low, high = (number(each, metric) for each in (one.median, one.lower, one.upper))
     return f"{value} [{low}, {high}]"
 
 
 def _compared(one: Paired) -> str:
-    value, low, high = (_signed(number) for number in (one.mean, one.lower, one.upper))
+    value, low, high = (difference(each, one.metric) for each in (one.mean, one.lower, one.upper))
     judged = {
         Verdict.IMPROVED: "better than",
         Verdict.DEGRADED: "worse than",
@@ -186,15 +184,6 @@ def _about_maps(assessment: Assessment) -> Iterator[Statement]:
             topic=other.spec.id,
             text=f"Against {other.spec.id} in {len(other.months)} months: {in_time}median R in "
             f"space {np.nanmedian(ours.months['r']):.2f}, inside 9 km cells "
-            f"{ours.within_r:.2f}, bias {_signed(ours.bias)}, ubRMSE {ours.ubrmse:.3f} m³ m⁻³. "
+            f"{ours.within_r:.2f}, bias {signed(ours.bias)}, ubRMSE {ours.ubrmse:.3f} m³ m⁻³. "
             f"{other.spec.caution}",
         )
-
-
-def _signed(number: float) -> str:
-    """Write a difference with its sign.
-
-    >>> _signed(-0.0042)
-    '−0.004'
-    """
-    return f"{number:+.3f}".replace("-", "−")

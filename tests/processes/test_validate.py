@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ from processes.validation import read_inputs
 from stac.media import media_type
 from stac.publish import publish_month
 from stac.store import LocalCatalog
-from stac.testing import AREA, toy_provenance, toy_series
+from stac.testing import AREA, MODEL, toy_provenance, toy_series
 from stac.validate import validate_catalog
 from stac.validation_link import validations_of
 
@@ -190,6 +191,63 @@ def test_maps_are_validated_and_tell_of_it(data: Path) -> None:
     before = contents(data / "catalog")
     run(data, "run-2")
     assert contents(data / "catalog") == before
+
+
+@pytest.fixture(scope="module")
+def arm(data: Path) -> str:
+    """Publish worse maps of 11 months whose model knows no fluorescence; give their collection."""
+    model = replace(MODEL, id="rf-ba9876543210", features=("ndvi", "lst_day", "elevation"))
+    series = toy_series(model_id=model.id)
+    provenance = replace(toy_provenance(), model=model)
+    generator = np.random.default_rng(2)
+    for number, month in enumerate(MONTHS[:11]):
+        worse = truth(number) + 0.02 * generator.normal(size=tuple(AREA.shape)).astype(np.float32)
+        dataset = xr.Dataset({"soil_moisture": layer(worse, "soil_moisture")})
+        published = publish_month(
+            LocalCatalog(data / "catalog"), series, month, dataset, provenance
+        )
+    return published.collection_id
+
+
+def test_maps_without_fluorescence_stand_beside_them(data: Path, arm: str) -> None:
+    """They are a product at the same stations; what they are and lack is told with the numbers."""
+    metrics = run(data, without_sif=arm, publish=False)["metrics"]
+    worth = {one["metric"]: one for one in metrics["stations"]["sif"]}
+    assert worth["ubrmse"]["baseline"] == "soil_moisture_without_sif"
+    assert worth["ubrmse"]["verdict"] == "improved"
+    told = metrics["details"]["Map without SIF"]
+    assert told == f"{arm}, random forest rf-ba9876543210; else made alike"
+    assert metrics["lacks"] == [
+        {"what": "the map without SIF", "month": "2020-12", "why": "not published"}
+    ]
+    losses = {one["rule"]: one for one in metrics["stations"]["losses"]}
+    assert losses["a value of soil_moisture_without_sif"]["lost"] == 6
+
+
+def test_an_arm_that_knows_fluorescence_is_refused(data: Path, arm: str) -> None:
+    """The two arms may neither be the same nor exchanged, and the collection must be there."""
+    for inputs, words in (
+        ({"without_sif": COLLECTION}, "was made with fluorescence"),
+        ({"without_sif": arm, "collection": arm}, "themselves were made without"),
+        ({"without_sif": "nothing"}, "'nothing' has no maps"),
+        ({"without_sif": arm, "datetime": "2020-12"}, "has none of the months"),
+    ):
+        with pytest.raises(InputError, match=words):
+            run(data, **inputs)
+
+
+def test_a_month_without_smap_is_told(data: Path) -> None:
+    """What the archive lacks costs that month, and the report says what was looked for."""
+    file = data / "archive" / f"smap_{MONTHS[4]}.nc"
+    kept = file.read_bytes()
+    file.unlink()
+    try:
+        metrics = run(data, publish=False)["metrics"]
+    finally:
+        file.write_bytes(kept)
+    (lack,) = metrics["lacks"]
+    assert (lack["what"], lack["month"]) == ("SMAP", str(MONTHS[4]))
+    assert "smap_" in lack["why"]
 
 
 def test_a_part_of_the_maps_can_be_validated_apart(data: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,15 @@ from matplotlib.ticker import FuncFormatter
 from engine.report.figures import ACCENT, INK, SOFT, drawn
 from engine.validation.assessment import VARIOGRAM_LAGS
 from engine.validation.fields import LABELS, MAP, SMAP, WORDS
-from engine.validation.report.drawing import COLOURS, UNIT, date_axis, days_of, draw_field, draw_map
+from engine.validation.report.drawing import (
+    COLOURS,
+    UNIT,
+    date_axis,
+    days_of,
+    draw_field,
+    draw_map,
+    map_size,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
 
 _NO_EDGES = (0.95, 1.05)
 """Ratios that tell of no edge."""
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def lags(assessment: Assessment) -> str | None:
@@ -65,7 +75,7 @@ def pictures(assessment: Assessment) -> list[tuple[Picture, str]]:
             drawn(
                 f"month-{number}",
                 partial(_draw_picture, assessment, picture),
-                size=_beside_each_other(assessment),
+                size=map_size(assessment.grid),
                 description=f"Soil moisture in {picture.month}, the map beside SMAP.",
             ),
         )
@@ -78,15 +88,9 @@ def other_map(assessment: Assessment, other: GriddedComparison, number: int) -> 
     return drawn(
         f"other-{number}",
         partial(_draw_other, assessment, other),
-        size=_beside_each_other(assessment),
+        size=map_size(assessment.grid),
         description=f"Mean of {other.spec.id}, and the correlation in time of our map with it.",
     )
-
-
-def _beside_each_other(assessment: Assessment) -> tuple[float, float]:
-    """Return width and height in inches of two maps of the area beside each other."""
-    height, width = assessment.grid.shape
-    return 7.2, 3.2 * min(1.6, max(0.6, height / width)) + 0.9
 
 
 def _draw_lags(assessment: Assessment, figure: Figure) -> None:
@@ -117,9 +121,18 @@ def _draw_variograms(assessment: Assessment, figure: Figure) -> None:
     axes.set(xscale="log", yscale="log", xlabel="Distance, km", ylabel="Semivariance, m⁶ m⁻⁶")
     axes.axvline(9, color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set_xticks([1, 2, 5, 9, 20, 40], ["1", "2", "5", "9", "20", "40"])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _power_of_ten(value)))
     axes.minorticks_off()
     axes.legend(fontsize=7.5)
+
+
+def _power_of_ten(value: float) -> str:
+    """Write the label of a logarithmic axis.
+
+    >>> _power_of_ten(0.001)
+    '10⁻³'
+    """
+    return "10" + f"{math.log10(value):.0f}".translate(_RAISED)
 
 
 def _draw_edges(assessment: Assessment, figure: Figure) -> None:

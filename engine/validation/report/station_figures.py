@@ -22,7 +22,7 @@ from engine.validation.report.drawing import (
     projected,
 )
 from engine.validation.skill import COMPARED, HIGHER_IS_BETTER, Verdict
-from engine.validation.statements import NAMES
+from engine.validation.statements import NAMES, YARDSTICK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,8 @@ _BOXED = (("r", "R"), ("anomaly_r", "R of anomalies"), ("ubrmse", "ubRMSE"), ("b
 _JUDGED = {Verdict.IMPROVED: ACCENT, Verdict.DEGRADED: WARNING}
 _SERIES = 6
 """Stations whose series are shown."""
+_ONE_LINE = 5
+"""Most names beside each other below a box plot."""
 
 
 def station_map(assessment: Assessment, found: StationFindings) -> str:
@@ -180,7 +182,7 @@ def _draw_boxes(found: StationFindings, figure: Figure) -> None:
             continue
         boxes = axes.boxplot(
             values,
-            tick_labels=[SHORT[name] for name in names],
+            tick_labels=_in_two_lines([SHORT[name] for name in names]),
             patch_artist=True,
             widths=0.55,
             flierprops={"marker": "o", "markersize": 3, "markeredgecolor": SOFT},
@@ -193,8 +195,15 @@ def _draw_boxes(found: StationFindings, figure: Figure) -> None:
         if metric == "bias":
             axes.axhline(0, color=INK, linewidth=0.8)
         if metric == "ubrmse":
-            axes.axhline(0.04, color=WARNING, linewidth=0.8, linestyle=(0, (4, 3)))
+            axes.axhline(YARDSTICK, color=WARNING, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.grid(visible=False, axis="x")
+
+
+def _in_two_lines(names: Sequence[str]) -> list[str]:
+    """Put every second name a line lower where there are too many for one line."""
+    if len(names) <= _ONE_LINE:
+        return [*names]
+    return [f"\n{name}" if number % 2 else name for number, name in enumerate(names)]
 
 
 def _draw_paired(found: StationFindings, figure: Figure) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.validation.fields import BILINEAR, LABELS, MAP, RAW, SMAP, WITHOUT_SIF
-from engine.validation.report.numbers import NONE, number
+from engine.validation.numbers import NONE, number
 from engine.validation.skill import verdicts
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.validation.fields import LABELS, MAP, SMAP, WORDS
-from engine.validation.report.numbers import NONE, number, signed
+from engine.validation.numbers import NONE, difference, number, signed
 from engine.validation.skill import COMPARED
 
 if TYPE_CHECKING:
@@ -193,6 +193,7 @@ def _title(text: str) -> str:
 FILTERS: Mapping[str, Callable[..., object]] = {
     "number": number,
     "signed": signed,
+    "difference": difference,
     "signed2": lambda value: signed(value, 2),
     "finite": lambda value: number(value, "r"),
     "median": _median,
