@@ -11,6 +11,7 @@
     └── ModelError (ValueError)            a model cannot be trained, stored or applied
         ├── UntrainableError               the rows at hand are too few, or teach nothing
         ├── ParityError                    the ONNX file and its estimator disagree
+        ├── UnknownForestError             the compiled trees cannot stand in for the file's
         ├── FeatureMismatchError           features or their units differ from the model's
         └── TamperedModelError             the file is not the one that its card describes
 
@@ -141,6 +142,10 @@ class ParityError(ModelError):
             f"the ONNX file differs from its estimator by {difference:.3g} on held-out rows; "
             f"allowed: {limit:.3g}"
         )
+
+
+class UnknownForestError(ModelError):
+    """A forest is of a kind that the compiled trees do not understand, or repeat wrongly."""
 
 
 class FeatureMismatchError(ModelError):

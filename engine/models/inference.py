@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import onnxruntime
 import xarray as xr
 
-from engine.errors import FeatureMismatchError, ModelError
+from engine.errors import FeatureMismatchError, ModelError, UnknownForestError
+from engine.models.compiled.division import divided
+from engine.models.compiled.forest import CompiledForest
 from engine.models.graphs.graph import INPUT, OUTPUT, ROWS_PER_CALL
 from engine.models.table import MAX_MISSING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from engine.models.card import ModelCard
+    from engine.models.compiled.division import Division
+
+_logger = logging.getLogger(__name__)
 
 BATCH: Final = 8192
 """Rows a call where the file does not say: where onnxruntime is fastest with forests."""
@@ -24,15 +32,58 @@ BATCH: Final = 8192
 class Session:
     """An ONNX model from ``(n, f)`` to ``(n,)``.
 
+    Forests are predicted by compiled code of our own; onnxruntime does all the rest, and forests
+    that the code does not understand.
+
     Parameters
     ----------
     onnx
         The model file's content.
     threads
         Threads within one call.
+    compiled
+        Whether our own code is used at all.
+
+    Raises
+    ------
+    ModelError
+        Where the file is no ONNX model.
     """
 
-    def __init__(self, onnx: bytes, *, threads: int = 2) -> None:
+    def __init__(self, onnx: bytes, *, threads: int = 2, compiled: bool = True) -> None:
+        self._forests: dict[str, CompiledForest] = {}
+        rest: bytes | None = onnx
+        division = divided(onnx) if compiled else None
+        if division is not None and (forests := _compiled(division, threads)) is not None:
+            self._forests, rest = forests, division.rest
+        self._runtime = None if rest is None else _Runtime(rest, threads)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether it has forests that our own code predicts."""
+        return bool(self._forests)
+
+    def __call__(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Predict rows in the order given."""
+        rows = np.ascontiguousarray(values, dtype=np.float32)
+        said = {name: forest(rows) for name, forest in self._forests.items()}
+        if self._runtime is None:
+            return said[OUTPUT]
+        return self._runtime({INPUT: rows} | {name: one[:, None] for name, one in said.items()})
+
+
+class _Runtime:
+    """onnxruntime, called batch by batch.
+
+    Parameters
+    ----------
+    onnx
+        A model's content; it may read further inputs beside the features.
+    threads
+        Threads within one call.
+    """
+
+    def __init__(self, onnx: bytes, threads: int) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -44,18 +95,31 @@ class Session:
             )
         except Exception as error:  # onnxruntime's errors have no common base
             raise ModelError("the file cannot be read as an ONNX model") from error
+        self._inputs = tuple(one.name for one in self._session.get_inputs())
         notes = self._session.get_modelmeta().custom_metadata_map
-        self.rows_per_call = int(notes.get(ROWS_PER_CALL, BATCH))
+        self._rows_per_call = int(notes.get(ROWS_PER_CALL, BATCH))
 
-    def __call__(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Predict rows in the order given, batch by batch."""
-        rows = np.ascontiguousarray(values, dtype=np.float32)
-        result = np.empty(len(rows), dtype=np.float32)
-        for start in range(0, len(rows), self.rows_per_call):
-            batch = slice(start, start + self.rows_per_call)
-            (output,) = self._session.run([OUTPUT], {INPUT: rows[batch]})
+    def __call__(self, given: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        count = len(given[INPUT])
+        result = np.empty(count, dtype=np.float32)
+        for start in range(0, count, self._rows_per_call):
+            batch = slice(start, start + self._rows_per_call)
+            parts = {name: given[name][batch] for name in self._inputs}
+            (output,) = self._session.run([OUTPUT], parts)
             result[batch] = output[:, 0]
         return result
+
+
+def _compiled(division: Division, threads: int) -> dict[str, CompiledForest] | None:
+    """Return compiled forests by name; None where one of them must be left to onnxruntime."""
+    try:
+        return {
+            name: CompiledForest(node, division.features, threads=threads)
+            for name, node in division.forests.items()
+        }
+    except UnknownForestError as error:
+        _logger.warning("the model's trees are left to onnxruntime, which is slower: %s", error)
+        return None
 
 
 class Predictor:

@@ -48,6 +48,7 @@ PRELOAD = (
     "rasterio",
     "sklearn.ensemble",
     "onnxruntime",
+    "engine.models.compiled.kernel",
     "matplotlib.figure",
     "processes.inputs",
     "processes.run",
