@@ -14,21 +14,24 @@ import threading
 import warnings
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import yaml
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from engine.errors import InputError
 from engine.files import atomic_path
+from processes.cube_resources import CubeResources
 from processes.pages.assets import FOLDER as ASSETS
 from processes.pages.rendering import TEMPLATES
 from processes.service import public_address
+from stac.media import GEOJSON, JSON
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from starlette.applications import Starlette
     from starlette.types import Message, Receive, Scope, Send
@@ -40,6 +43,9 @@ LOGGER = logging.getLogger(__name__)
 OPEN = ("/collections", "/collections/{path:path}")
 """What pygeoapi answers. Its other routes (tiles, AsyncAPI, a STAC of its own, and processes,
 which are ours) have nothing to serve here, and are not found; name a path to open it."""
+
+RECORDS = "processes.records.CatalogRecords"
+"""What the configuration calls the provider of records."""
 
 _NO_DOCUMENT = {"openapi": "3.0.3", "info": {"title": "vadose", "version": "0"}, "paths": {}}
 """In place of the API's document, which pygeoapi wants to see and which we serve ourselves."""
@@ -79,6 +85,8 @@ class Behind:
         self._settings = settings
         self._lock = threading.Lock()
         self._application: Starlette | None = None
+        self._configured: dict[str, Any] = {}
+        self._cubes = CubeResources(settings)
 
     def routes(self) -> Sequence[Route]:
         """Return the routes that lead to it."""
@@ -101,22 +109,29 @@ class Behind:
         with self._lock, warnings.catch_warnings():
             # What pygeoapi's own code does with its libraries is not ours to mend.
             warnings.simplefilter("ignore")
-            self._application = self._application or _imported(self._settings)
+            if self._application is None:
+                self._configured = _configuration(self._settings)
+                self._application = _imported(self._settings, self._configured)
+            _configure({**self._configured["resources"], **self._cubes.current()})
             return self._application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let pygeoapi answer; what it refuses is refused in our words."""
         application = await run_in_threadpool(self.load)
-        answer = _Answer(send)
+        answer = _Answer(send, features=scope["path"].partition("/items")[1] != "")
         await application(scope, receive, answer)
         answer.raise_refusal()
 
 
 class _Answer:
-    """Passes on what is sent, but keeps a refusal."""
+    """Passes on what is sent, but keeps a refusal.
 
-    def __init__(self, send: Send) -> None:
+    Features are sent as GeoJSON, as pygeoapi's links to them promise and its answers do not.
+    """
+
+    def __init__(self, send: Send, *, features: bool) -> None:
         self._send = send
+        self._features = features
         self._status = 0
         self._headers: dict[str, str] = {}
         self._body = b""
@@ -129,13 +144,27 @@ class _Answer:
         elif self._status:
             self._body += message.get("body", b"")
         else:
+            if self._features and message["type"] == "http.response.start":
+                _name_geojson(MutableHeaders(scope=message))
             await self._send(message)
 
     def raise_refusal(self) -> None:
         """Raise HTTPException where the request was refused."""
         if self._status:
-            reason = _reason(self._status, self._body)
-            raise HTTPException(self._status, reason, headers=self._headers)
+            status = _true_status(self._status, self._body)
+            raise HTTPException(status, _reason(status, self._body), headers=self._headers)
+
+
+def _name_geojson(headers: MutableHeaders) -> None:
+    if headers.get("content-type") == JSON:
+        headers["content-type"] = GEOJSON
+
+
+def _true_status(status: int, body: bytes) -> int:
+    """Return a refusal's status: pygeoapi takes a wrong box of a coverage for a failure."""
+    failed = status == HTTPStatus.INTERNAL_SERVER_ERROR
+    wrong = failed and b'"InvalidParameterValue"' in body
+    return HTTPStatus.BAD_REQUEST if wrong else status
 
 
 def _reason(status: int, body: bytes) -> str | None:
@@ -149,10 +178,10 @@ def _reason(status: int, body: bytes) -> str | None:
         return None
 
 
-def _imported(settings: Settings) -> Starlette:
+def _imported(settings: Settings, configuration: Mapping[str, Any]) -> Starlette:
     folder = settings.work_folder / "pygeoapi"
     files = {
-        "PYGEOAPI_CONFIG": (folder / "config.yml", _configuration(settings)),
+        "PYGEOAPI_CONFIG": (folder / "config.yml", configuration),
         "PYGEOAPI_OPENAPI": (folder / "openapi.yml", _NO_DOCUMENT),
     }
     for variable, (path, content) in files.items():
@@ -162,6 +191,17 @@ def _imported(settings: Settings) -> Starlette:
     application: Starlette = importlib.import_module("pygeoapi.starlette_app").APP
     application.debug = False  # It would show its callers tracebacks.
     return application
+
+
+def _configure(resources: Mapping[str, Any]) -> None:
+    """Let pygeoapi serve some resources from now on; requests that it answers now are not changed.
+
+    It looks for them in its configuration at each request.
+    """
+    api = importlib.import_module("pygeoapi.starlette_app").api_
+    if api.config["resources"] != resources:
+        api.config = {**api.config, "resources": resources}
+        api.tpl_config = {**api.tpl_config, "resources": resources}
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
@@ -182,7 +222,20 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         raise _wrong(settings, f"{error.json_path}: {error.message}") from None
     except _UNREADABLE as error:
         raise _wrong(settings, error) from None
+    _place_records(configuration["resources"], settings)
     return configuration
+
+
+def _place_records(resources: Mapping[str, Any], settings: Settings) -> None:
+    """Say where the records are: with the catalogue, whose address is absolute for them."""
+    base = public_address(settings)
+    for resource in resources.values():
+        for provider in resource.get("providers", []):
+            if provider["name"] == RECORDS:
+                provider["data"] = str(settings.catalog_place)
+                provider["options"] = {"address": f"{base}/catalog"}
+                for link in resource["links"]:
+                    link["href"] = urljoin(f"{base}/", link["href"])
 
 
 def _wrong(settings: Settings, reason: object) -> InputError:

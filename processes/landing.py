@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from processes.behind import Behind
 
 _COMMON = "http://www.opengis.net/spec/ogcapi-common"
+_RECORDS = "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf"
 _PROCESSES = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf"
 CONFORMANCE = [
     *(f"{_COMMON}-1/1.0/conf/{name}" for name in ("core", "landing-page", "json", "html", "oas30")),
@@ -28,6 +29,7 @@ CONFORMANCE = [
             *("job-list", "callback", "dismiss"),
         )
     ),
+    *(f"{_RECORDS}/{name}" for name in ("record-core", "record-core-query-parameters", "json")),
 ]
 """Classes of standards that the service obeys; of OGC API - Processes 1.0 all of them."""
 

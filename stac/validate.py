@@ -10,6 +10,8 @@ from stac.conformity import schema_faults
 from stac.documents import ROOT_KEY, absolute, below, collection_key, item_key
 from stac.errors import DamagedCatalogError
 from stac.read import read_document
+from stac.records.conformity import record_faults
+from stac.records.links import OGC
 from stac.store import LocalCatalog
 from stac.validate_assets import asset_faults
 
@@ -50,9 +52,10 @@ def validate_catalog(place: CatalogStore | Path, *, files: bool = True) -> list[
     -------
     list of Problem
         Empty for a sound catalogue: every document obeys STAC 1.1 and its extensions' schemas,
-        every link leads to a document of the title that it states, every asset has the size and
-        checksum that its item states, every COG is one in the strict sense and agrees with its
-        band's description, and no collection mixes synthetic maps with real ones.
+        every record those of the OGC, every link leads to a document of the title that it states,
+        every asset has the size and checksum that its item states, every COG is one in the strict
+        sense and agrees with its band's description, and no collection mixes synthetic maps with
+        real ones.
     """
     store = LocalCatalog(place) if isinstance(place, Path) else place
     walk = _Walk(store=store, files=files)
@@ -101,6 +104,7 @@ class _Walk:
                 continue
             self.seen[key] = _remembered(document)
             yield from self._problems(key, document)
+            yield from self._record_problems(key, document)
             waiting += [target for rel, target in _targets(key, document) if rel in _DOWNWARD]
 
     def links(self) -> Iterator[Problem]:
@@ -139,6 +143,12 @@ class _Walk:
                 target = below(key, entry["href"])
                 link = _Link(key, entry["rel"], entry["href"], entry["title"], target)
                 self.later.append(link)
+
+    def _record_problems(self, key: str, document: Document) -> Iterator[Problem]:
+        for _, target in _targets(key, document):
+            record = self._load(target) if PurePosixPath(target).name == OGC else None
+            for wrong in () if record is None else record_faults(record):
+                yield Problem(key=target, wrong=wrong)
 
     def _link_fault(self, one: _Link) -> str | None:
         seen = self.seen.get(one.target)

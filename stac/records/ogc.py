@@ -38,7 +38,7 @@ def ogc_record(described: Description) -> Document:
             ],
             "language": language,
             "resourceLanguages": [language],
-            "externalIds": [{"value": described.uri}, {"value": described.identifier}],
+            "externalIds": [{"value": name} for name in _names(described)],
             "formats": [
                 {"name": name, "mediaType": media_type} for media_type, name in _formats(described)
             ],
@@ -53,6 +53,12 @@ def ogc_record(described: Description) -> Document:
 def _ring(box: tuple[float, float, float, float]) -> list[list[float]]:
     west, south, east, north = box
     return [[west, south], [east, south], [east, north], [west, north], [west, south]]
+
+
+def _names(described: Description) -> list[str]:
+    """Return what else the data set is called; an address that is not known is no name."""
+    known = [described.uri] if described.base or described.product.doi else []
+    return [*known, described.identifier]
 
 
 def _formats(described: Description) -> list[tuple[str, str]]:

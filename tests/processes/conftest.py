@@ -46,6 +46,25 @@ if TYPE_CHECKING:
     from processes.jobs.model import Step
     from processes.jobs.store import SqlJobStore
 
+_SERVER = """
+import uvicorn
+from processes.application import create_application
+from processes.serving import listen
+from processes.settings import Settings
+
+class Idle:
+    def start(self): ...
+    def wake(self): ...
+    def stop(self): ...
+
+with listen("127.0.0.1", 0) as listener:
+    print(listener.getsockname()[1], flush=True)
+    settings = Settings.load(port=listener.getsockname()[1])
+    application = create_application(settings, Idle())
+    uvicorn.Server(uvicorn.Config(application, log_config=None)).run(sockets=[listener])
+"""
+"""A service that runs no job, as a program."""
+
 
 class IdleRunner:
     """A runner that leaves every job in line, for tests of the routes."""
@@ -189,6 +208,25 @@ def serve() -> Callable[..., AbstractContextManager[httpx.Client]]:
         return launched(settings) if run_jobs else serving(settings, IdleRunner())
 
     return serve_settings
+
+
+@contextmanager
+def served_apart(settings: Settings) -> Iterator[str]:
+    """Serve in a process of its own, which runs no job; give its address."""
+    command = [sys.executable, "-W", "ignore", "-c", _SERVER]
+    environment = os.environ | settings.environment()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="session")
+def serve_apart() -> Callable[[Settings], AbstractContextManager[str]]:
+    """Give the means to serve some settings from another process, at an address."""
+    return served_apart
 
 
 @pytest.fixture(scope="module")

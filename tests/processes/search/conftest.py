@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -28,22 +25,6 @@ if TYPE_CHECKING:
 
     type Document = dict[str, Any]
 
-SERVER = """
-import uvicorn
-from processes.application import create_application
-from processes.serving import listen
-from processes.settings import Settings
-
-class Idle:
-    def start(self): ...
-    def wake(self): ...
-    def stop(self): ...
-
-with listen("127.0.0.1", 0) as listener:
-    print(listener.getsockname()[1], flush=True)
-    application = create_application(Settings.load(), Idle())
-    uvicorn.Server(uvicorn.Config(application, log_config=None)).run(sockets=[listener])
-"""
 OFFICIAL = "soil-moisture-1km-monthly"
 MONTHS = (MAY, MAY.shift(1), MAY.shift(2))
 
@@ -67,14 +48,10 @@ def client(published: Settings, serve: Callable[..., Any]) -> Iterator[httpx.Cli
 
 
 @pytest.fixture(scope="session")
-def address(published: Settings) -> Iterator[str]:
+def address(published: Settings, serve_apart: Callable[..., Any]) -> Iterator[str]:
     """Serve these maps from a process of its own: GDAL lets no other thread run while it waits."""
-    command = [sys.executable, "-W", "ignore", "-c", SERVER]
-    environment = os.environ | published.environment()
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as server:
-        assert server.stdout is not None
-        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
-        server.kill()
+    with serve_apart(published) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
