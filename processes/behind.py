@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from engine.errors import InputError
 from engine.files import atomic_path
+from processes.cube_resources import CubeResources
 from processes.pages.assets import FOLDER as ASSETS
 from processes.pages.rendering import TEMPLATES
 from processes.service import public_address
@@ -84,6 +85,8 @@ class Behind:
         self._settings = settings
         self._lock = threading.Lock()
         self._application: Starlette | None = None
+        self._configured: dict[str, Any] = {}
+        self._cubes = CubeResources(settings)
 
     def routes(self) -> Sequence[Route]:
         """Return the routes that lead to it."""
@@ -106,7 +109,10 @@ class Behind:
         with self._lock, warnings.catch_warnings():
             # What pygeoapi's own code does with its libraries is not ours to mend.
             warnings.simplefilter("ignore")
-            self._application = self._application or _imported(self._settings)
+            if self._application is None:
+                self._configured = _configuration(self._settings)
+                self._application = _imported(self._settings, self._configured)
+            _configure({**self._configured["resources"], **self._cubes.current()})
             return self._application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -145,13 +151,20 @@ class _Answer:
     def raise_refusal(self) -> None:
         """Raise HTTPException where the request was refused."""
         if self._status:
-            reason = _reason(self._status, self._body)
-            raise HTTPException(self._status, reason, headers=self._headers)
+            status = _true_status(self._status, self._body)
+            raise HTTPException(status, _reason(status, self._body), headers=self._headers)
 
 
 def _name_geojson(headers: MutableHeaders) -> None:
     if headers.get("content-type") == JSON:
         headers["content-type"] = GEOJSON
+
+
+def _true_status(status: int, body: bytes) -> int:
+    """Return a refusal's status: pygeoapi takes a wrong box of a coverage for a failure."""
+    failed = status == HTTPStatus.INTERNAL_SERVER_ERROR
+    wrong = failed and b'"InvalidParameterValue"' in body
+    return HTTPStatus.BAD_REQUEST if wrong else status
 
 
 def _reason(status: int, body: bytes) -> str | None:
@@ -165,10 +178,10 @@ def _reason(status: int, body: bytes) -> str | None:
         return None
 
 
-def _imported(settings: Settings) -> Starlette:
+def _imported(settings: Settings, configuration: Mapping[str, Any]) -> Starlette:
     folder = settings.work_folder / "pygeoapi"
     files = {
-        "PYGEOAPI_CONFIG": (folder / "config.yml", _configuration(settings)),
+        "PYGEOAPI_CONFIG": (folder / "config.yml", configuration),
         "PYGEOAPI_OPENAPI": (folder / "openapi.yml", _NO_DOCUMENT),
     }
     for variable, (path, content) in files.items():
@@ -178,6 +191,17 @@ def _imported(settings: Settings) -> Starlette:
     application: Starlette = importlib.import_module("pygeoapi.starlette_app").APP
     application.debug = False  # It would show its callers tracebacks.
     return application
+
+
+def _configure(resources: Mapping[str, Any]) -> None:
+    """Let pygeoapi serve some resources from now on; requests that it answers now are not changed.
+
+    It looks for them in its configuration at each request.
+    """
+    api = importlib.import_module("pygeoapi.starlette_app").api_
+    if api.config["resources"] != resources:
+        api.config = {**api.config, "resources": resources}
+        api.tpl_config = {**api.tpl_config, "resources": resources}
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:

@@ -10,36 +10,25 @@ completes.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from affine import Affine
-from odc.geo.geobox import GeoBox
-from pystac.utils import str_to_datetime
 
 from engine.cog import NO_BITS, read_cog
 from engine.cube import (
     COORDINATES,
     METADATA,
-    CubeLayer,
-    CubePlan,
     create_cube,
     shard_name,
     write_month,
 )
-from engine.grids import EASE2_CRS
 from engine.months import Month
 from stac.commit import open_fence, replace_document
+from stac.cube_content import BEFORE, KEY, LATTICE, checksums_of, cube_contents, grid_of
 from stac.documents import below, collection_key, item_key
 from stac.errors import ContendedCatalogError, DamagedCatalogError
-from stac.fields import flag_fields
-from stac.media import ZARR
-from stac.products import product
-from stac.read import collection_document, item_documents, read_document
+from stac.read import collection_document, read_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,112 +36,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stac.products import Layer, Product
+    from stac.cube_content import CubeContent
     from stac.store import CatalogStore
 
     type Document = dict[str, Any]
-    type Checksums = Mapping[str, Mapping[str, str]]
     type Fence = Callable[[], None]
 
 log = logging.getLogger(__name__)
 
-KEY = "cube-"
-"""Beginning of an asset's key; the region's name follows."""
-CHECKSUMS = "vadose:checksums"
-"""Attribute of a cube: the checksums of the files that it was made of, by month and layer."""
-LATTICE = "vadose:grid"
-"""Attribute of a cube: where its cells lie, as an affine, and how many they are."""
-BEFORE = "vadose:before"
-"""Field of a cube's asset: the folder that was there before."""
-_FORM = "1"
-"""To be raised when the same files make another cube than before."""
 _MOST_ROUNDS = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Content:
-    """What a region's cube is to hold."""
-
-    collection_id: str
-    region: str
-    title: str
-    """Of the collection."""
-    product: Product
-    items: Mapping[Month, Document]
-    """In order of time."""
-
-    @property
-    def key(self) -> str:
-        """Key of the asset."""
-        return f"{KEY}{self.region}"
-
-    @property
-    def layers(self) -> Sequence[str]:
-        """Layers that any month has, in the product's order."""
-        found = {name for item in self.items.values() for name in item["assets"]}
-        return [name for name in self.product.layers if name in found]
-
-    @property
-    def grid(self) -> GeoBox:
-        """The cells of all months."""
-        return _around([_grid_of(item, self.product.main) for item in self.items.values()])
-
-    @property
-    def checksums(self) -> Checksums:
-        """The files that it is made of, by month and layer."""
-        return {
-            str(month): {
-                name: item["assets"][name]["file:checksum"]
-                for name in self.layers
-                if name in item["assets"]
-            }
-            for month, item in self.items.items()
-        }
-
-    @property
-    def lattice(self) -> list[float]:
-        """The cells as an affine and a shape, to be compared."""
-        grid = self.grid
-        return [*grid.affine[:6], *grid.shape]
-
-    @property
-    def folder(self) -> str:
-        """Name of the cube's folder, which stands for its content."""
-        said = json.dumps([_FORM, self.product.id, self.lattice, self.checksums], sort_keys=True)
-        return f"{self.key}_{hashlib.sha256(said.encode()).hexdigest()[:12]}.zarr"
-
-    def plan(self) -> CubePlan:
-        """Return what is to be written."""
-        synthetic = any(item["properties"]["vadose:synthetic"] for item in self.items.values())
-        return CubePlan(
-            grid=self.grid,
-            months=tuple(self.items),
-            layers=[_cube_layer(name, self.product.layers[name]) for name in self.layers],
-            attributes={
-                "title": self.title,
-                "summary": self.product.description,
-                "license": self.product.license,
-                "references": self.product.citation,
-                "vadose:region": self.region,
-                "vadose:synthetic": synthetic,
-                LATTICE: self.lattice,
-                CHECKSUMS: self.checksums,
-            },
-        )
-
-    def asset(self, before: str | None) -> Document:
-        """Describe it."""
-        first, last = min(self.items), max(self.items)
-        return {
-            "href": f"./{self.folder}",
-            "type": ZARR,
-            "title": f"All months of {self.region} as Zarr",
-            "description": f"{first} to {last}, {len(self.items)} months; variables are the "
-            "layers, by time, y and x",
-            "roles": ["data"],
-            "xarray:open_kwargs": {"engine": "zarr", "consolidated": True},
-            **({} if before is None else {BEFORE: before}),
-        }
 
 
 def refresh_cubes(
@@ -176,7 +68,7 @@ def refresh_cubes(
             sweep_cubes(catalog, collection_id)
         if collection is None or "vadose:product" not in collection:
             return ()
-        contents = tuple(_contents(catalog, collection))
+        contents = tuple(cube_contents(catalog, collection))
         led = _folders(collection)
         try:
             for content in contents:
@@ -225,31 +117,14 @@ def cube_faults(catalog: CatalogStore, key: str) -> Iterator[str]:
         yield "no cube there"
         return
     there = {entry.key.removeprefix(f"{key}/") for entry in catalog.entries(key)}
-    months = told["attributes"].get(CHECKSUMS, {}).values()
-    shards = (shard_name(name, index) for index, layers in enumerate(months) for name in layers)
+    months = enumerate(checksums_of(told).values())
+    shards = (shard_name(name, index) for index, layers in months for name in layers)
     for name in (*COORDINATES, *shards):
         if name not in there:
             yield f"no file {name}"
 
 
-def _contents(catalog: CatalogStore, collection: Document) -> Iterator[_Content]:
-    """Give what the cube of each region of a collection is to hold."""
-    regions: dict[str, dict[Month, Document]] = {}
-    for item in item_documents(catalog, collection):
-        said = item["properties"]
-        month = Month.of(str_to_datetime(said["start_datetime"]))
-        regions.setdefault(said["vadose:region"], {})[month] = item
-    for region, items in sorted(regions.items()):
-        yield _Content(
-            collection_id=str(collection["id"]),
-            region=region,
-            title=str(collection["title"]),
-            product=product(str(collection["vadose:product"])),
-            items={month: items[month] for month in sorted(items)},
-        )
-
-
-def _write(catalog: CatalogStore, content: _Content, before: str | None) -> None:
+def _write(catalog: CatalogStore, content: CubeContent, before: str | None) -> None:
     """Put a cube's files where they belong; nobody is led there yet."""
     target = f"{content.collection_id}/{content.folder}"
     kept = _kept(catalog, content, before)
@@ -268,7 +143,7 @@ def _write(catalog: CatalogStore, content: _Content, before: str | None) -> None
 
 
 def _kept(
-    catalog: CatalogStore, content: _Content, before: str | None
+    catalog: CatalogStore, content: CubeContent, before: str | None
 ) -> dict[tuple[str, str], str]:
     """Return the files of the cube before that can be taken over, by layer and checksum."""
     folder = f"{content.collection_id}/{before}"
@@ -277,7 +152,7 @@ def _kept(
         return {}
     found = {
         (name, checksum): f"{folder}/{shard_name(name, index)}"
-        for index, layers in enumerate(told["attributes"].get(CHECKSUMS, {}).values())
+        for index, layers in enumerate(checksums_of(told).values())
         for name, checksum in layers.items()
     }
     there = {entry.key for entry in catalog.entries(folder)}
@@ -293,7 +168,7 @@ def _place(catalog: CatalogStore, folder: Path, target: str) -> None:
 
 
 def _values(
-    catalog: CatalogStore, item: Document, name: str, content: _Content
+    catalog: CatalogStore, item: Document, name: str, content: CubeContent
 ) -> NDArray[np.float32] | NDArray[np.uint16]:
     """Read a layer of a month onto the cube's cells."""
     key = item_key(content.collection_id, str(item["id"]))
@@ -304,7 +179,7 @@ def _values(
         read = read_cog(path).to_numpy()
     bits = content.product.layers[name].data_type == "uint16"
     whole = np.full(tuple(content.grid.shape), np.nan, np.float32)
-    own = _grid_of(item, name)
+    own = grid_of(item, name)
     column, row = ~content.grid.affine @ (own.affine.c, own.affine.f)
     top, left = round(row), round(column)
     whole[top : top + own.shape.y, left : left + own.shape.x] = read
@@ -314,7 +189,7 @@ def _values(
 def _lead(
     catalog: CatalogStore,
     collection_id: str,
-    contents: Sequence[_Content],
+    contents: Sequence[CubeContent],
     led: Mapping[str, str],
     fence: Fence,
 ) -> bool:
@@ -363,34 +238,3 @@ def _named(assets: Mapping[str, Any]) -> set[str]:
     return {str(one["href"]).removeprefix("./") for one in cubes} | {
         one[BEFORE] for one in cubes if BEFORE in one
     }
-
-
-def _cube_layer(name: str, layer: Layer) -> CubeLayer:
-    return CubeLayer(
-        name=name,
-        data_type=layer.data_type,
-        attributes={
-            "units": layer.units,
-            "long_name": layer.title,
-            "description": layer.description,
-            **flag_fields(layer),
-        },
-    )
-
-
-def _grid_of(item: Document, name: str) -> GeoBox:
-    asset = item["assets"][name]
-    return GeoBox(tuple(asset["proj:shape"]), Affine(*asset["proj:transform"][:6]), EASE2_CRS)
-
-
-def _around(grids: Sequence[GeoBox]) -> GeoBox:
-    """Return the cells around parts of one lattice."""
-    first = grids[0]
-    corners = [~first.affine @ (grid.affine.c, grid.affine.f) for grid in grids]
-    left, top = min(round(column) for column, _ in corners), min(round(row) for _, row in corners)
-    right = max(round(c) + grid.shape.x for (c, _), grid in zip(corners, grids, strict=True))
-    bottom = max(round(r) + grid.shape.y for (_, r), grid in zip(corners, grids, strict=True))
-    if (top, left, bottom, right) == (0, 0, *first.shape):
-        return first
-    whole: GeoBox = first[0:1, 0:1].translate_pix(left, top)
-    return GeoBox((bottom - top, right - left), whole.affine, first.crs)

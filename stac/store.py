@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
+from obstore.store import LocalStore
+
 from engine.files import is_locked, locked, synced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
+
+    from obstore.store import ObjectStore
 
 _LOCK = "lock"
 """File in a staging folder that its publisher holds the lock of."""
@@ -92,6 +96,9 @@ class CatalogStore(Protocol):
 
     def href(self, key: str) -> str:
         """Return the absolute path or address of a file for programs on this machine."""
+
+    def objects(self, folder: str) -> ObjectStore:
+        """Return the files below a folder, for libraries that read them by themselves."""
 
     def local(self, key: str) -> AbstractContextManager[Path]:
         """Give a path on this machine to read a file from, for as long as it is needed."""
@@ -205,6 +212,10 @@ class LocalCatalog:
     def href(self, key: str) -> str:
         """Return the absolute path of a file."""
         return str(self._path(key).absolute())
+
+    def objects(self, folder: str) -> ObjectStore:
+        """Return the files below a folder, for libraries that read them by themselves."""
+        return LocalStore(self._path(folder).absolute())
 
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import xarray as xr
-from zarr.storage import ObjectStore
 
 from engine.cog import NO_BITS, read_cog
 from engine.grids import lonlat
 from stac.cube import cube_folders, refresh_cubes, sweep_cubes
+from stac.cube_reading import open_cube
 from stac.errors import DamagedCatalogError
 from stac.mirror import refresh_mirror
 from stac.publish import publish_month
@@ -94,7 +94,12 @@ def test_a_cube_holds_what_the_files_hold(catalog: LocalCatalog) -> None:
     lon, lat = lonlat(AREA)
     np.testing.assert_allclose(cube.longitude, lon[0], atol=1e-9)
     np.testing.assert_allclose(cube.latitude, lat[:, 0], atol=1e-9)
-    assert cube.attrs["vadose:synthetic"] is True
+    assert cube.attrs["vadose:synthetic"] == "true"
+    bits = cube.quality.attrs
+    meanings = bits["flag_meanings"].split()
+    frozen = meanings.index("frozen:frozen")
+    assert bits["flag_masks"][frozen] == bits["flag_values"][frozen] == 1 << 5
+    cube.load().to_netcdf(catalog.root / "copy.nc", engine="h5netcdf")
 
 
 def test_a_new_month_leaves_the_others_alone(catalog: LocalCatalog) -> None:
@@ -275,8 +280,7 @@ def test_a_bucket_has_cubes_too(s3_catalog: S3Catalog) -> None:
     publish(s3_catalog, 2)
     refresh_cubes(s3_catalog, OFFICIAL)
     assert not any(s3_catalog.entries(f"{OFFICIAL}/{first}"))
-    objects = s3_catalog.objects(f"{OFFICIAL}/{folder_of(s3_catalog)}")
-    with xr.open_zarr(ObjectStore(objects, read_only=True), chunks=None) as cube:
+    with open_cube(s3_catalog, f"{OFFICIAL}/{folder_of(s3_catalog)}") as cube:
         for number in range(3):
             expected = toy_dataset(shift=0.01 * number)["soil_moisture"].to_numpy()
             np.testing.assert_array_equal(cube.soil_moisture[number].to_numpy(), expected)
