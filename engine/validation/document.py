@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engine.validation.assessment import Assessment
     from engine.validation.findings import Group, StationFindings
     from engine.validation.gridded import GriddedComparison
-    from engine.validation.metrics import Agreement
+    from engine.validation.pooling import Pooled
     from engine.validation.skill import Estimates
 
     type Json = Any
@@ -109,7 +109,11 @@ def _stations(assessment: Assessment, found: StationFindings) -> dict[str, Json]
         "groups": [_group(one) for one in found.groups],
         "monthly": {name: _by_month(assessment, one) for name, one in found.monthly.items()},
         "pooled": {
-            name: {"n": int(one.n), **{key: plain(v) for key, v in one.as_mapping().items()}}
+            name: {
+                "n": int(one.agreement.n),
+                **{key: plain(v) for key, v in one.agreement.as_mapping().items()},
+                "intervals": plain(one.bounds),
+            }
             for name, one in found.pooled.items()
         },
         "strata": [
@@ -143,12 +147,14 @@ def _group(group: Group) -> dict[str, Json]:
     }
 
 
-def _by_month(assessment: Assessment, found: Agreement) -> list[Json]:
+def _by_month(assessment: Assessment, found: Pooled) -> list[Json]:
+    bounds = [*found.bounds.items()]
     return [
         {
             "month": str(month),
-            "n": int(found.n[k]),
-            **{name: plain(values[k]) for name, values in found.as_mapping().items()},
+            "n": int(found.agreement.n[k]),
+            **{name: plain(values[k]) for name, values in found.agreement.as_mapping().items()},
+            "intervals": {name: plain([low[k], high[k]]) for name, (low, high) in bounds},
         }
         for k, month in enumerate(assessment.months)
     ]

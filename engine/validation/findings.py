@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.validation.fields import LOWER, MAP, PRODUCTS, SMAP, UPPER, WITHOUT_SIF
 from engine.validation.matching import matched, summary_reasons
-from engine.validation.metrics import agreement
+from engine.validation.pooling import month_by_month, pooled
 from engine.validation.reliability import gains, reliability, representative
 from engine.validation.scaled import scaled_summaries
 from engine.validation.skill import site_skill
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from engine.validation.fields import Gathered
     from engine.validation.gridded import GriddedComparison
     from engine.validation.matching import Cover, Matched
-    from engine.validation.metrics import Agreement
+    from engine.validation.pooling import Pooled
     from engine.validation.reliability import Gain, Reliability
     from engine.validation.rules import Rules
     from engine.validation.sites import SiteMonths
@@ -76,9 +76,9 @@ class StationFindings:
     """Errors of products that were given each station's mean and spread."""
     groups: tuple[Group, ...]
     """The first one is the headline."""
-    monthly: Mapping[str, Agreement]
+    monthly: Mapping[str, Pooled]
     """``(months,)`` over the headline's sites, by product."""
-    pooled: Mapping[str, Agreement]
+    pooled: Mapping[str, Pooled]
     """``()`` over all their pairs, by product."""
     strata: tuple[Stratum, ...]
     reliability: Reliability | None
@@ -135,11 +135,11 @@ def station_findings(
         scaled=scaled_summaries(headline, cells[chosen], rules),
         groups=groups,
         monthly={
-            name: agreement(x.T, headline.reference.T, rules.pairs)
+            name: month_by_month(x, headline.reference, cells[chosen], rules)
             for name, x in headline.products.items()
         },
         pooled={
-            name: agreement(x.ravel(), headline.reference.ravel(), rules.pairs)
+            name: pooled(x, headline.reference, cells[chosen], rules)
             for name, x in headline.products.items()
         },
         strata=strata(pairs, skill, chosen, cells, rules) if chosen.any() else (),

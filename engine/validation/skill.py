@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.validation.draws import drawn_metrics, pair_sums
 from engine.validation.intervals import (
     autocorrelation,
     bias_interval,
@@ -17,11 +18,7 @@ from engine.validation.intervals import (
     r_interval,
     ubrmse_interval,
 )
-from engine.validation.metrics import (
-    agreement,
-    climatology_anomalies,
-    correlation_of,
-)
+from engine.validation.metrics import agreement, climatology_anomalies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +35,10 @@ if TYPE_CHECKING:
 HIGHER_IS_BETTER = frozenset({"r", "anomaly_r"})
 COMPARED = ("r", "anomaly_r", "ubrmse", "rmse", "mae", "abs_bias")
 """Metrics in which two products are compared."""
+BOUNDED_BY_DRAWS = ("rmse", "mae", "slope", "mse_correlation", "mse_variance", "mse_bias")
+"""Metrics that have their interval from draws of months in blocks."""
+DRAWN = (*COMPARED, *(name for name in BOUNDED_BY_DRAWS if name not in COMPARED))
+"""All that is drawn; those that are compared come first."""
 
 
 class Verdict(StrEnum):
@@ -124,22 +125,19 @@ def site_skill(pairs: Matched, rules: Rules, baseline: str | None = None, seed: 
         Of the draws, which are the same for all products.
     """
     names = tuple(pairs.products)
-    drawn = _drawn(pairs, names, rules, seed)
+    base = None if baseline is None else names.index(baseline)
+    bounds, gaps = _drawn(pairs, names, base, rules, seed)
     products = {
-        name: _product(pairs, name, rules, {m: d[:, :, k] for m, d in drawn.items()})
-        for k, name in enumerate(names)
+        name: _product(pairs, name, rules, bounds[:, :, :, k]) for k, name in enumerate(names)
     }
-    differences = {}
-    if baseline is not None:
-        base = names.index(baseline)
-        for k, name in enumerate(names):
-            if k != base:
-                differences[name] = {
-                    metric: _difference(
-                        metric, products[name], products[baseline], d[:, :, k] - d[:, :, base]
-                    )
-                    for metric, d in drawn.items()
-                }
+    differences = {
+        name: {
+            metric: _difference(metric, products[name], products[names[base]], gaps[m, :, :, k])
+            for m, metric in enumerate(COMPARED)
+        }
+        for k, name in enumerate(names)
+        if base is not None and k != base
+    }
     return Skill(products=products, baseline=baseline, differences=differences)
 
 
@@ -150,15 +148,15 @@ def compared_value(metric: str, skill: ProductSkill) -> Floats:
     return skill.metrics[metric].value
 
 
-def _product(pairs: Matched, name: str, rules: Rules, drawn: Mapping[str, Floats]) -> ProductSkill:
+def _product(pairs: Matched, name: str, rules: Rules, bounds: Floats) -> ProductSkill:
     x, y = pairs.products[name], pairs.reference
     found = agreement(x, y, rules.pairs)
     effective = effective_pairs(found.n, autocorrelation(x), autocorrelation(y))
     metrics = {metric: Estimates.bare(value) for metric, value in found.as_mapping().items()}
     metrics |= _with_bounds(found, x - y, effective)
-    for metric in ("rmse", "mae"):
-        low, high = percentiles(drawn[metric])
-        metrics[metric] = Estimates(value=metrics[metric].value, lower=low, upper=high)
+    for metric, (low, high) in zip(DRAWN, bounds, strict=True):
+        if metric in BOUNDED_BY_DRAWS:
+            metrics[metric] = Estimates(value=metrics[metric].value, lower=low, upper=high)
     metrics["anomaly_r"] = _anomaly_r(x, y, pairs.calendar, rules)
     return ProductSkill(n=found.n, effective=effective, metrics=metrics)
 
@@ -187,53 +185,47 @@ def _anomaly_r(x: Floats, y: Floats, calendar: NDArray[np.int64], rules: Rules) 
     return Estimates(value=found.r, lower=low, upper=high)
 
 
-def _difference(metric: str, one: ProductSkill, other: ProductSkill, drawn: Floats) -> Estimates:
+def _difference(metric: str, one: ProductSkill, other: ProductSkill, bounds: Floats) -> Estimates:
     value = compared_value(metric, one) - compared_value(metric, other)
-    low, high = percentiles(drawn)
-    return Estimates(value=value, lower=low, upper=high)
+    return Estimates(value=value, lower=bounds[0], upper=bounds[1])
 
 
-def _drawn(pairs: Matched, names: Sequence[str], rules: Rules, seed: int) -> dict[str, Floats]:
-    """Return every compared metric ``(draws, sites, products)`` on draws of months."""
+def _drawn(
+    pairs: Matched, names: Sequence[str], base: int | None, rules: Rules, seed: int
+) -> tuple[Floats, Floats]:
+    """Draw the months of every site again and again.
+
+    Returns
+    -------
+    tuple of ndarray
+        Bounds of ``DRAWN`` and of the differences in ``COMPARED`` from the baseline,
+        ``(metrics, 2, sites, products)``; NaN where there are too few pairs.
+    """
     x = np.stack([pairs.products[name] for name in names], axis=1)
     y = pairs.reference
     dx = climatology_anomalies(x, pairs.calendar)
     dy = climatology_anomalies(y, pairs.calendar)
-    shape = (rules.draws, len(pairs.sites), len(names))
-    drawn = {metric: np.full(shape, np.nan) for metric in COMPARED}
+    shape = (2, len(pairs.sites), len(names))
+    bounds, gaps = (np.full((len(one), *shape), np.nan) for one in (DRAWN, COMPARED))
     for site in range(len(pairs.sites)):
         valid = np.flatnonzero(np.isfinite(y[site]))
         if valid.size < rules.pairs:
             continue
         draws = block_draws(valid.size, rules.draws, np.random.default_rng([seed, site]))
-        mine = _moments(draws, x[site][:, valid], y[site][valid])
+        mine = drawn_metrics(draws, pair_sums(x[site][:, valid].T, y[site][valid, None]))
         anomalies = dy[site][valid]
-        known = np.isfinite(anomalies)
-        if known.sum() >= rules.pairs:
-            mine["anomaly_r"] = _moments(
-                draws[:, known], dx[site][:, valid[known]], anomalies[known]
-            )["r"]
-        for metric, values in mine.items():
-            drawn[metric][:, site] = values
-    return drawn
+        mine["anomaly_r"] = np.full_like(mine["r"], np.nan)
+        if np.isfinite(anomalies).sum() >= rules.pairs:
+            terms = pair_sums(dx[site][:, valid].T, anomalies[:, None])
+            mine["anomaly_r"] = drawn_metrics(draws, terms)["r"]
+        drawn = np.stack([mine[metric] for metric in DRAWN])
+        bounds[:, :, site] = _ends(drawn)
+        if base is not None:
+            compared = drawn[: len(COMPARED)]
+            gaps[:, :, site] = _ends(compared - compared[:, :, base, None])
+    return bounds, gaps
 
 
-def _moments(draws: Floats, x: Floats, y: Floats) -> dict[str, Floats]:
-    """Return metrics ``(draws, products)`` of one site, by sums over the drawn months."""
-    n = np.maximum(draws.sum(axis=1), 1)[:, None]
-    shift = y.mean()
-    # Deviations from a common level keep the sums of squares small.
-    cx, cy = (x - shift).T, y - shift
-    d = cx - cy[:, None]
-    mean_x, mean_y, mean_d = draws @ cx / n, (draws @ cy)[:, None] / n, draws @ d / n
-    square_d = draws @ d**2 / n
-    covariance = draws @ (cx * cy[:, None]) / n - mean_x * mean_y
-    sd_x = np.sqrt(np.maximum(draws @ cx**2 / n - mean_x**2, 0))
-    sd_y = np.sqrt(np.maximum((draws @ cy**2)[:, None] / n - mean_y**2, 0))
-    return {
-        "r": correlation_of(covariance, sd_x, np.broadcast_to(sd_y, sd_x.shape), scale=1e-3),
-        "rmse": np.sqrt(square_d),
-        "ubrmse": np.sqrt(np.maximum(square_d - mean_d**2, 0)),
-        "mae": draws @ np.abs(d) / n,
-        "abs_bias": np.abs(mean_d),
-    }
+def _ends(drawn: Floats) -> Floats:
+    """Return the bounds ``(metrics, 2, products)`` of draws ``(metrics, draws, products)``."""
+    return np.stack(percentiles(drawn.swapaxes(0, 1)), axis=1)

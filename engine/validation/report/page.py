@@ -93,7 +93,7 @@ def _figures(assessment: Assessment) -> Mapping[str, object]:
         # Without a station in the summary there is nothing to draw of it.
         summarised = bool(found.headline.chosen.any())
         drawn |= {name: draw(found) if summarised else None for name, draw in _OF_SUMMARIES.items()}
-        if any(np.isfinite(one.r).any() for one in found.monthly.values()):
+        if any(np.isfinite(one.agreement.r).any() for one in found.monthly.values()):
             drawn["monthly"] = station_figures.monthly(assessment, found)
         has_paired = bool(found.headline.paired)
         drawn["paired"] = station_figures.paired_differences(found) if has_paired else None

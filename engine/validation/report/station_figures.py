@@ -281,7 +281,7 @@ def _draw_density(found: StationFindings, products: Sequence[str], figure: Figur
             y, x, gridsize=32, extent=(low, high, low, high), mincnt=1, cmap=_shades(),
             norm=LogNorm(), linewidths=0.1,
         )  # fmt: skip
-        found_here = found.pooled[name]
+        found_here = found.pooled[name].agreement
         axes.text(
             0.04, 0.96,
             f"n = {int(found_here.n)}\nR = {float(found_here.r):.2f}\n"
@@ -336,7 +336,9 @@ def _draw_monthly(assessment: Assessment, found: StationFindings, figure: Figure
     for axes, (metric, title) in zip(figure.subplots(3, 1, sharex=True), rows, strict=True):
         for name in (SMAP, MAP):
             if name in found.monthly:
-                values = getattr(found.monthly[name], metric)
+                one = found.monthly[name]
+                axes.fill_between(times, *one.bounds[metric], color=COLOURS[name], alpha=0.12, lw=0)
+                values = getattr(one.agreement, metric)
                 axes.plot(times, values, "o-", color=COLOURS[name], label=LABELS[name])
         axes.set_title(title)
         if metric == "bias":

@@ -27,7 +27,6 @@ COLUMNS = {
 }
 """Metrics of the table, and their headings."""
 _SHOWN = (MAP, RAW, WITHOUT_SIF, SMAP, BILINEAR)
-_BOUNDED = frozenset({"r", "anomaly_r", "bias", "rmse", "ubrmse"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +105,6 @@ def _bounded(estimates: Estimates, metric: str, site: int) -> tuple[str, str]:
     )
     if not math.isfinite(value):
         return NONE, ""
-    known = metric in _BOUNDED and math.isfinite(low)
+    known = math.isfinite(low)
     bounds = f"[{number(low, metric)}, {number(high, metric)}]" if known else ""
     return number(value, metric), bounds

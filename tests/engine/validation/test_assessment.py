@@ -278,3 +278,17 @@ def test_rescaled_errors_are_smaller_and_apart(toy_assessment: Assessment, toy_p
     assert rescaled is not None
     assert rescaled.median < as_it_is.median
     assert "Rescaled, for timing alone" in toy_page
+
+
+def test_every_metric_of_a_station_has_an_interval(toy_assessment: Assessment) -> None:
+    """R, bias, errors, slope and the parts of the squared error come with bounds around them."""
+    features = stations_document(toy_assessment)["features"]
+    one = next(each for each in features if each["properties"]["station"] == "S0")
+    found = one["properties"]["products"]["soil_moisture"]
+    bounded = [name for name, told in found.items() if name != "effective_n" and told["lower"]]
+    assert set(bounded) == {
+        "r", "anomaly_r", "bias", "rmse", "ubrmse", "mae", "slope", "mse_correlation",
+        "mse_variance", "mse_bias",
+    }  # fmt: skip
+    for name in ("r", "anomaly_r", "bias", "rmse", "ubrmse", "mae", "slope"):
+        assert found[name]["lower"] < found[name]["value"] < found[name]["upper"], name
