@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from kept import Kept
     from report import Report
 
+    from engine.models.candidates import Candidate
     from engine.models.comparison import Comparison
-    from engine.models.splits import Splits
+    from engine.models.splits import SplitName, Splits
     from engine.models.table import Table
     from engine.world.presets import SmapErrors
 
@@ -184,27 +185,19 @@ class Bench:
 
     def sif_effect(self) -> None:
         """Ask what SIF is worth, and in a world where it knows of no stress."""
-        table, splits = self.rows()
+        _, splits = self.rows()
         candidate = self.plan.compared(self.plan.layers)
         # The first is the one that all else is seeded with: two of its arms were compared already.
         seeds = (candidate.seed, *range(1, self.plan.sif_seeds))
-        effects = {}
-        for split in self.plan.sif_splits:
-            if split not in splits.found:
-                continue
-            made = ablation(
-                table,
-                candidate,
-                splits,
-                split,
-                sif_inputs=SIF_INPUTS,
-                seeds=seeds,
-                threads=self.threads,
-                progress=self.report.progress,
-                resamples=self.plan.resamples,
-                predict=self.kept.predictions,
-            )
-            effects[KEYS.get(split, split)] = made.model_dump()
+        asked = [split for split in self.plan.sif_splits if split in splits.found]
+        effects = {KEYS.get(split, split): self._arms(candidate, split, seeds) for split in asked}
+        for algorithm in self.plan.sif_algorithms:
+            if algorithm != self.plan.layers:
+                other = self.plan.compared(algorithm)
+                effects |= {
+                    f"{KEYS.get(split, split)}_{algorithm}": self._arms(other, split, seeds)
+                    for split in asked[:1]
+                }
         self.result["sif_effect"] = effects
         if self.plan.negative:
             name = WorldName(preset=self.plan.turned, seed=self.seed, stress=False)
@@ -218,6 +211,23 @@ class Bench:
                 progress=self.report.progress,
             )
         self.report.sif_effect(self.result["sif_effect"])
+
+    def _arms(
+        self, candidate: Candidate, split: SplitName, seeds: tuple[int, ...]
+    ) -> dict[str, Any]:
+        table, splits = self.rows()
+        return ablation(
+            table,
+            candidate,
+            splits,
+            split,
+            sif_inputs=SIF_INPUTS,
+            seeds=seeds,
+            threads=self.threads,
+            progress=self.report.progress,
+            resamples=self.plan.resamples,
+            predict=self.kept.predictions,
+        ).model_dump()
 
     def importance(self) -> None:
         """Ask what the models lean on."""

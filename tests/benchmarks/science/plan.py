@@ -36,6 +36,7 @@ class Plan(BaseModel):
     stacking_rows: int
     rows: int
     layers: str
+    sif_algorithms: tuple[str, ...]
     sif_seeds: int
     sif_splits: tuple[SplitName, ...]
     coverage_months: int
