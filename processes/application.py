@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING, cast
 
 from starlette.applications import Starlette
@@ -12,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from engine.errors import VadoseError
@@ -21,9 +20,9 @@ from processes.callbacks import Courier
 from processes.catalog_files import EXPOSED_HEADERS, CatalogFiles
 from processes.catalog_objects import CatalogObjects
 from processes.catalog_place import service_catalog
+from processes.health import Readiness, health, live, ready
 from processes.job_query import read_format
 from processes.jobs.dispatcher import Dispatcher
-from processes.jobs.model import JobFilter
 from processes.jobs.store import open_store
 from processes.landing import conformance, landing
 from processes.negotiation import Resource
@@ -66,6 +65,7 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
     runner = runner or Dispatcher(store, partial(_connect, settings), settings)
     courier = Courier(store, settings)
     search = Search(settings)
+    readiness = Readiness.of(settings, store)
 
     @asynccontextmanager
     async def lifespan(_application: Starlette) -> AsyncIterator[None]:
@@ -78,6 +78,7 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
             search.stop()
             courier.stop()
             runner.stop()
+            readiness.close()
             store.close()
 
     application = Starlette(
@@ -91,15 +92,9 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
         lifespan=lifespan,
     )
     application.state.behind = behind
+    application.state.readiness = readiness
     application.state.service = Service(settings, store, runner)
     return application
-
-
-def health(request: Request) -> Response:
-    """Answer that the service is up and its jobs can be read."""
-    service: Service = request.app.state.service
-    service.store.find(JobFilter(limit=1))
-    return JSONResponse({"status": "ok", "version": version("vadose")})
 
 
 async def catalog_root(request: Request) -> Response:
@@ -120,6 +115,8 @@ def _own_routes(settings: Settings) -> list[BaseRoute]:
         Resource("/", page=read_format, html=landing_page, GET=landing),
         Resource("/conformance", page=read_format, html=conformance_page, GET=conformance),
         Resource("/health", GET=health),
+        Resource("/health/live", GET=live),
+        Resource("/health/ready", GET=ready),
         *routes(),
         Route("/jobs/{job_id}/files/{path:path}", job_file),
         Route("/catalog/", catalog_root),

@@ -19,6 +19,7 @@ from engine.errors import InputError, VadoseError
 from processes.errors import InvalidInputsError, NoSuchProcessError
 from processes.fetch.command import fetch
 from processes.logs import configure_logging
+from processes.operations import config, doctor
 from processes.program import reason
 from processes.settings import Settings
 
@@ -86,7 +87,7 @@ def serve(
         settings = Settings.load(
             data=data, archive=archive, region=region, host=host, port=port, url=url
         )
-        configure_logging(settings.log_level)
+        configure_logging(settings.log_level, form=settings.log_format)
         from processes.serving import serve as serve_until_stopped  # noqa: PLC0415
 
         serve_until_stopped(settings)
@@ -105,7 +106,7 @@ def worker(
     """Work for a service that runs elsewhere: it needs the same database and the same folders."""
     with _one_line_errors():
         settings = Settings.load(scheduler=scheduler, data=data, archive=archive, region=region)
-        configure_logging(settings.log_level)
+        configure_logging(settings.log_level, form=settings.log_format)
         from processes.serving import work  # noqa: PLC0415
 
         work(settings)
@@ -398,4 +399,5 @@ def _one_line_errors() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-app.command()(_one_line_errors()(fetch))
+for command in (fetch, config, doctor):
+    app.command()(_one_line_errors()(command))

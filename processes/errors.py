@@ -4,6 +4,8 @@
 
     VadoseError
     ├── InvalidInputsError (ValueError)        the inputs of a process break its description
+    ├── InputError
+    │   └── InvalidSettingsError               settings are wrong; all of them are named
     └── ServiceError
         ├── InvalidRequestError (ValueError)   the request around the inputs is malformed
         ├── RequestTooLargeError (ValueError)  its body is beyond the limit
@@ -44,6 +46,28 @@ class InvalidInputsError(VadoseError, ValueError):
     def __init__(self, problems: Sequence[InputError]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(str(problem) for problem in self.problems))
+
+
+class InvalidSettingsError(InputError):
+    """Settings are wrong.
+
+    Parameters
+    ----------
+    problems
+        One per setting at fault, at least one.
+    """
+
+    def __init__(self, problems: Sequence[InputError]) -> None:
+        self.problems = tuple(problems)
+        first = self.problems[0]
+        super().__init__(first.field, first.wrong, first.allowed)
+
+    def __str__(self) -> str:
+        """Say the one, or list them all."""
+        if len(self.problems) == 1:
+            return str(self.problems[0])
+        listed = "".join(f"\n  {problem}" for problem in self.problems)
+        return f"{len(self.problems)} settings are wrong{listed}"
 
 
 class ServiceError(VadoseError):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import InputError
 from processes.launcher import Launcher, Part
+from processes.start import check_start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,12 +46,13 @@ def serve(settings: Settings) -> None:
 
     Raises
     ------
+    InvalidSettingsError
+        Where settings contradict each other: names all of them.
     InputError
-        Where the address cannot be listened at, or a cluster shall work on a file of SQLite.
+        Where the address cannot be listened at.
     """
+    check_start(settings)
     own_cluster = settings.scheduler is None
-    if not own_cluster:
-        check_cluster(settings)
     with listen(settings.host, settings.port) as listener:
         changes: dict[str, object] = {"port": listener.getsockname()[1]}
         if own_cluster:

@@ -11,17 +11,22 @@ Precedence, highest first:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import AnyHttpUrl, ByteSize, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from engine.errors import InputError
+from processes.errors import InvalidSettingsError
+from processes.settings_operation import OperationSettings
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 PREFIX = "VADOSE_"
 
 
-class Settings(BaseSettings):
+class Settings(OperationSettings):
     """Where things lie, where the service listens, and its limits."""
 
     model_config = SettingsConfigDict(
@@ -89,8 +94,6 @@ class Settings(BaseSettings):
     earthdata_token: SecretStr | None = None
     """Token of NASA's Earthdata Login, to fetch data with; else ``EARTHDATA_TOKEN``, else what
     ``~/.netrc`` says."""
-    log_level: str = "INFO"
-    """Least severe level that is logged."""
 
     @classmethod
     def load(cls, **arguments: object) -> Self:
@@ -98,16 +101,14 @@ class Settings(BaseSettings):
 
         Raises
         ------
-        InputError
-            Where a value is not allowed.
+        InvalidSettingsError
+            Where values are not allowed: names every one of them.
         """
         given = {name: value for name, value in arguments.items() if value is not None}
         try:
             return cls(**given)  # type: ignore[arg-type]
         except ValidationError as error:
-            first = error.errors()[0]
-            name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
-            raise InputError(name, repr(first["input"]), first["msg"]) from None
+            raise InvalidSettingsError([_problem(one) for one in error.errors()]) from None
 
     @property
     def archive_folder(self) -> Path:
@@ -118,6 +119,11 @@ class Settings(BaseSettings):
     def region_folder(self) -> Path:
         """Folder of further region files."""
         return self.regions or self.data / "regions"
+
+    @property
+    def key_file(self) -> Path:
+        """File of the API keys."""
+        return self.keys or self.data / "keys.json"
 
     @property
     def source_folder(self) -> Path | None:
@@ -173,5 +179,17 @@ class Settings(BaseSettings):
         folders = {"data": self.data, "archive": self.archive_folder, "regions": self.region_folder}
         if not isinstance(self.catalog_place, str):
             folders["catalog"] = self.catalog_folder
+        if self.keys is not None:
+            folders["keys"] = self.keys
         values |= {name: folder.absolute() for name, folder in folders.items()}
         return {PREFIX + name.upper(): str(value) for name, value in values.items()}
+
+
+def _problem(error: ErrorDetails) -> InputError:
+    """Say what is wrong with one setting; of a secret not what it is."""
+    field = str(error["loc"][0]) if error["loc"] else ""
+    secret = "SecretStr" in str(getattr(Settings.model_fields.get(field), "annotation", ""))
+    wrong = "what is set" if secret else f"{error['input']!r:.200}"
+    return InputError(
+        PREFIX + field.upper(), wrong, error["msg"].removeprefix("Value error, allowed: ")
+    )

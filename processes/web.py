@@ -71,9 +71,9 @@ class Server(uvicorn.Server):
 def main(descriptor: int, parent: int) -> int:
     """Answer at a socket that the parent has opened; return the exit code."""
     die_with_parent(parent)
-    settings = Settings.load()
-    configure_logging(settings.log_level)
     try:
+        settings = Settings.load()
+        configure_logging(settings.log_level, form=settings.log_format)
         server = Server(create_application(settings))
     except InputError as error:
         LOGGER.error("%s", error)

@@ -100,7 +100,8 @@ def main(descriptor: int) -> int:
     order: Order = connection.recv()
     signal.signal(signal.SIGTERM, _terminate)
     line = Line(connection)
-    configure_logging(order.settings.log_level, order.job_id)
+    settings = order.settings
+    configure_logging(settings.log_level, order.job_id, form=settings.log_format)
     logging.getLogger().addHandler(LineHandler(line))
     try:
         line.say(attempt(order, line))

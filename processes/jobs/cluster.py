@@ -254,7 +254,7 @@ def main(arguments: Sequence[str]) -> None:
     kind, where, parent = arguments
     die_with_parent(int(parent))
     settings = Settings.load()
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, form=settings.log_format)
     if kind == "scheduler":
         run_scheduler(int(where))
     else:

@@ -39,6 +39,26 @@ def open_database(address: str | Path) -> Database:
     return database
 
 
+def found_version(address: str | Path) -> str | None:
+    """Return the version of the tables of a database, which is left as it is; None without any.
+
+    Raises
+    ------
+    InputError
+        Where the URL is of another kind.
+    StoreUnavailableError
+        Where the database does not answer.
+    """
+    if isinstance(address, Path) and not address.exists():
+        return None
+    database = Database.at(address)
+    try:
+        with database.reading() as connection:
+            return _version(connection)
+    finally:
+        database.close()
+
+
 def _migrate(database: Database) -> None:
     """Make or renew the tables of a database; quick where there is nothing to do."""
     with database.reading() as connection:
