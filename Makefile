@@ -5,7 +5,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check format science cite fuzz chaos load lock clean
+.PHONY: help install demo serve test check format science cite fuzz chaos load validation lock clean
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -55,6 +55,11 @@ chaos: install ## Kill every part of the service while it works (ROUNDS=… time
 
 load: install ## Load the service and say how quickly it answers (LOAD=--database=postgresql)
 	@$(BIN)/python tests/benchmarks/load.py $(LOAD)
+
+validation: install ## Validate noise of a province, 57 and 1,000 stations, within 60 and 300 seconds
+	@$(BIN)/python tests/benchmarks/validation.py --stations 57 --months 44
+	@$(BIN)/python tests/benchmarks/validation.py --stations 1000 --months 60 --hourly \
+	  --most-seconds 300
 
 lock: ## Renew both lock files (UV=… names uv)
 	$(or $(UV),uv) pip compile pyproject.toml --universal --generate-hashes --no-header --quiet \
