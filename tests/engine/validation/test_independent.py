@@ -16,12 +16,16 @@ from pyproj import Transformer
 from scipy import stats
 
 from engine.cog import read_cog
+from engine.grids import spread
 from engine.progress import silent
 from engine.regrid import WeightCache
 from engine.stations import Wanted, read_stations_in_parts
+from engine.target import coarse_soil_moisture
 from engine.validation.assessment import Subject, assess
 from engine.validation.fields import Lack, MonthFields
+from engine.validation.metrics import agreement
 from engine.validation.rules import Rules
+from engine.validation.skill import Verdict
 from engine.validation.stations import Calendar, daily_means
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
     from odc.geo.geobox import GeoBox
 
+    from engine.feature_store import FeatureStore
     from engine.months import Month
     from engine.validation.assessment import Assessment
     from engine.world import World
@@ -37,18 +42,31 @@ if TYPE_CHECKING:
 type Reading = tuple[str, float, float, float, datetime, float, str]
 """Station, latitude, longitude, lower end of its layer, UTC, value, flag."""
 
+NOISE = 0.05
+"""Of the product that is much worse than SMAP, m3 m-3."""
+
 
 class TrueMaps:
-    """The truth of a world, read as if it were our map."""
+    """The truth of a world as if it were our map, and SMAP with much noise as if it were the model.
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    SMAP itself is what the world's files give.
+    """
+
+    def __init__(self, world: World, store: FeatureStore) -> None:
+        self._world, self._store = world, store
         self.grid: GeoBox = world.domain.area
 
     def month(self, month: Month) -> MonthFields:
         """Return one month."""
-        values = read_cog(self._world.truth_file("soil_moisture", month)).to_numpy()
-        return MonthFields(layers={"soil_moisture": values})
+        values = self.truth(month)
+        smap = coarse_soil_moisture(self._store, month).to_numpy().astype(np.float64)
+        noise = np.random.default_rng(month.month).normal(size=values.shape)
+        noisy = (spread(smap) + NOISE * noise).astype(np.float32)
+        return MonthFields(layers={"soil_moisture": values, "soil_moisture_raw": noisy}, smap=smap)
+
+    def truth(self, month: Month) -> np.ndarray:
+        """Return the truth of one month ``(y, x)``."""
+        return read_cog(self._world.truth_file("soil_moisture", month)).to_numpy()
 
     def cover(self) -> Mapping[str, np.ndarray]:
         """Return nothing."""
@@ -61,7 +79,7 @@ class TrueMaps:
 
 
 @pytest.fixture(scope="module")
-def ours(tiny_world: World) -> Assessment:
+def ours(tiny_world: World, tiny_store: FeatureStore) -> Assessment:
     calendar, rules = Calendar(months=tiny_world.months), Rules(months=10, draws=100)
     wanted = Wanted(layer=rules.wider_depth)
     sensors = [
@@ -75,7 +93,7 @@ def ours(tiny_world: World) -> Assessment:
     )
     return assess(
         subject,
-        TrueMaps(tiny_world),
+        TrueMaps(tiny_world, tiny_store),
         calendar,
         sensors=sensors,
         others=(),
@@ -167,6 +185,36 @@ def test_metrics_equal_those_of_an_independent_program(tiny_world: World, ours: 
     for raster in rasters.values():
         raster.close()
     assert compared >= 5
+
+
+def test_verdicts_agree_with_the_truth_of_the_world(ours: Assessment) -> None:
+    """At noisy stations the truth is found better than SMAP, and SMAP with noise worse."""
+    assert ours.stations is not None
+    headline = ours.stations.headline
+    assert headline.sites >= 5
+    found = {(one.product, one.metric): one for one in headline.paired}
+    for metric in ("r", "ubrmse"):
+        assert found["soil_moisture", metric].verdict is Verdict.IMPROVED
+        assert found["soil_moisture_raw", metric].verdict is Verdict.DEGRADED
+
+
+def test_no_verdict_contradicts_the_truth(ours: Assessment) -> None:
+    """Where a product is called better or worse than SMAP, it is so against the truth, too."""
+    assert ours.stations is not None
+    products = ours.stations.pairs.products
+    true = products["soil_moisture"]
+    errors = {
+        name: agreement(x, true).ubrmse[ours.stations.headline.chosen]
+        for name, x in products.items()
+    }
+    judged = 0
+    for one in ours.stations.headline.paired:
+        if one.metric != "ubrmse" or one.verdict is Verdict.NOT_SIGNIFICANT:
+            continue
+        judged += 1
+        better = np.mean(errors[one.product]) < np.mean(errors["smap"])
+        assert one.verdict is (Verdict.IMPROVED if better else Verdict.DEGRADED), one.product
+    assert judged >= 2
 
 
 def test_losses_are_those_of_a_plain_count(tiny_world: World, ours: Assessment) -> None:
