@@ -8,6 +8,7 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -19,13 +20,13 @@ from processes.fetch.errors import (
     RefusedLoginError,
     SpaceError,
 )
+from processes.fetch.provenance import SUFFIX as NOTE
 from processes.fetch.transfer import PART, Transfer, part_path
 from processes.fetch.wording import amount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future
-    from pathlib import Path
 
     from processes.fetch.client import Client
     from processes.fetch.offers import Offer
@@ -114,12 +115,14 @@ def _refuse() -> None:
 
 
 def _sweep(plan: Plan, archive: Path) -> None:
-    """Remove what had come of files that are no longer wanted."""
+    """Remove what had come of files that are no longer wanted, and notes that were not ended."""
     wanted = {part_path(archive / offer.place) for offer in plan.offers}
-    for product in {share.product for share in plan.shares}:
-        for part in (archive / product).rglob(f".*{PART}*"):
+    for folder in {archive / share.product for share in plan.shares}:
+        for part in folder.rglob(f".*{PART}*"):
             if part.with_name(part.name.partition(PART)[0] + PART) not in wanted:
                 part.unlink(missing_ok=True)
+        for note in folder.rglob(f".*{Path(NOTE).stem}-*"):
+            note.unlink(missing_ok=True)
 
 
 def _part_size(archive: Path, offer: Offer) -> int:

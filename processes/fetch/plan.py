@@ -10,7 +10,7 @@ from engine.products.names import rank
 from processes.fetch.cmr import CmrFinder
 from processes.fetch.listings import ListingFinder
 from processes.fetch.rasters import RasterFinder
-from processes.fetch.wanted import Wanted, chosen_products, want
+from processes.fetch.wanted import Wanted, chosen_products, versions_by_month, want
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -51,6 +51,16 @@ class Share:
     def size(self) -> int:
         """Bytes to come."""
         return sum(offer.size for offer in self.offers)
+
+    @property
+    def mixed(self) -> Mapping[Month, frozenset[str]]:
+        """Months whose files will be of several science versions, where that matters."""
+        if self.wanted.spec.files_per_day == 1:
+            return {}
+        coming = versions_by_month(offer.granule for offer in self.offers)
+        there = self.wanted.versions
+        both = {one: there.get(one, frozenset()) | coming[one] for one in sorted(coming)}
+        return {month: versions for month, versions in both.items() if len(versions) > 1}
 
     @property
     def first(self) -> bool:
@@ -152,10 +162,10 @@ class Planner:
             source = self._sources[waiting.pop(0)]
             share = self._share(source, archive, region, months)
             shares.append(share)
-            other = source.otherwise
+            other = self._sources.get(source.otherwise or "")
             named = {one.product for one in shares} | set(waiting)
-            if share.missing and other is not None and other not in named:
-                waiting.append(other)
+            if share.missing and other is not None and other.product not in named:
+                waiting += [other.product] if _has_any(other, months) else []
         return Plan(region=region, months=tuple(months), shares=tuple(_without_double(shares)))
 
     def _share(
@@ -171,6 +181,10 @@ class Planner:
         offers = _best(wanted, found)
         missing = _missing(wanted, offers)
         return Share(wanted=wanted, offers=offers, missing=missing, note=_why(source, missing))
+
+
+def _has_any(source: Source, months: Sequence[Month]) -> bool:
+    return source.start is None or source.start < months[-1].period.end
 
 
 def _best(wanted: Wanted, offers: Iterable[Offer]) -> tuple[Offer, ...]:

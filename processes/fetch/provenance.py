@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict
 
@@ -99,5 +100,5 @@ def read_note(granule: Path) -> Provenance | None:
 
 def _part(offer: Offer) -> str | None:
     if offer.way == "subset":
-        return offer.url.partition("dap4.ce=")[2] or None
+        return unquote(offer.url.partition("dap4.ce=")[2]) or None
     return "the region's window" if offer.way == "raster" else None

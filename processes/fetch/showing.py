@@ -65,6 +65,7 @@ def _share(share: Share, *, offers: bool) -> JsonValue:
         "tiles": list(share.wanted.tiles),
         "missing": [str(place) for place in share.missing],
         "note": share.note,
+        "mixed": {str(month): [*sorted(names)] for month, names in share.mixed.items()},
     }
     if offers:
         told["offers"] = [
@@ -103,6 +104,11 @@ def _row(share: Share) -> tuple[str, ...]:
 def _notes(plan: Plan) -> list[RenderableType]:
     lines = [
         f"{share.product}: {_places(share)}{share.note}" for share in plan.shares if share.missing
+    ]
+    lines += [
+        f"{share.product}: {month} mixes the science versions {', '.join(sorted(versions))}"
+        for share in plan.shares
+        for month, versions in share.mixed.items()
     ]
     return [Text(line, style="yellow") for line in lines]
 

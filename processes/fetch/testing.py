@@ -10,7 +10,6 @@ import base64
 import fnmatch
 import json
 import threading
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -52,7 +51,8 @@ _HTML = {"Content-Type": "text/html; charset=utf-8"}
 _BINARY = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
 _PAGE = b"<!DOCTYPE html><html><body>Please log in</body></html>"
 
-type Kind = Literal["status", "cut", "page", "corrupt", "ranges", "slow"]
+type Kind = Literal["status", "cut", "page", "corrupt"]
+type Host = Literal["data", "login", "store"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +60,13 @@ class Fault:
     """What goes wrong with one answer."""
 
     kind: Kind
-    """An error's status, a body that breaks off, a web page, wrong bytes, a wrong range."""
+    """An error's status, a body that breaks off, a web page, wrong bytes."""
     status: int = 503
     """Status, where that is the fault."""
     retry_after: str | None = None
     """What it says of when to come back."""
+    renews: bool = False
+    """Whether every file is another edition afterwards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +96,10 @@ class Providers:
     shelves: Mapping[str, Shelf]
     page: int = 100
     seen: list[Seen] = field(default_factory=list)
-    faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
+    faults: dict[tuple[Host | None, str], list[Fault]] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=lambda: {TOKEN})
     etags: bool = True
+    edition: int = 1
     _servers: dict[str, ThreadingHTTPServer] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
@@ -122,16 +125,20 @@ class Providers:
         host = {"data": "127.0.0.1", "login": "localhost", "store": "127.0.0.2"}[name]
         return f"http://{host}:{self._servers[name].server_address[1]}"
 
-    def misbehave(self, fragment: str, *faults: Fault) -> None:
-        """Let the next answers to paths with this fragment go wrong, one after the other."""
-        self.faults[fragment].extend(faults)
+    def misbehave(self, fragment: str, *faults: Fault, host: Host | None = None) -> None:
+        """Let the next answers to paths with a fragment go wrong, of one host or of any."""
+        self.faults.setdefault((host, fragment), []).extend(faults)
 
-    def fault(self, path: str) -> Fault | None:
+    def fault(self, host: str, path: str) -> Fault | None:
         """Take the next fault for a path."""
-        for fragment, faults in self.faults.items():
-            if fragment in path and faults:
+        for (where, fragment), faults in self.faults.items():
+            if where in (None, host) and fragment in path and faults:
                 return faults.pop(0)
         return None
+
+    def answers(self, name: str, host: Host = "store") -> list[Seen]:
+        """Return the requests for a file."""
+        return [one for one in self.seen if one.host == host and name in one.path]
 
     def item(self, name: str) -> Item | None:
         """Return a file by its name."""
@@ -178,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer."""
         parts = urlsplit(self.path)
         self._path, self._query = unquote(parts.path), parts.query
-        fault = self.server.providers.fault(self._path)
+        fault = self.server.providers.fault(self.server.role, self._path)
         if fault is not None and fault.kind == "status":
             headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
             self._send(b"try again later", status=fault.status, headers=headers)
@@ -306,7 +313,7 @@ class _Handler(BaseHTTPRequestHandler):
         if item is None:
             self._send(b"<html>not found</html>", status=404)
             return
-        content, etag = item.content(), f'"{item.name}-{item.size}"'
+        content, etag = item.content(), f'"{item.name}-{self.server.providers.edition}"'
         headers = {
             "Accept-Ranges": "bytes",
             "Last-Modified": _CHANGED,
@@ -337,6 +344,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.kind == "cut":
             body = content[: len(content) // 2]
             self.close_connection = True
+        if fault is not None and fault.renews:
+            self.server.providers.edition += 1
         self._note(status, len(body))
         self.send_response(status)
         for name, value in (headers or {}).items():

@@ -33,7 +33,6 @@ _log = logging.getLogger(__name__)
 PART = ".part"
 """What the name of a file that is still coming ends with; it begins with a dot."""
 _TAG = ".etag"
-_BLOCK = 1 << 18
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 type Arrived = Callable[[int], None]
@@ -85,8 +84,7 @@ class Transfer:
         if offer.way == "raster":
             came = cut_raster(offer, self.area, part)
         elif offer.way == "copy":
-            with atomic_path(part) as path:
-                shutil.copyfile(unquote(urlsplit(offer.url).path), path)
+            shutil.copyfile(unquote(urlsplit(offer.url).path), part)
             came = part.stat().st_size
         else:
             return _download(self.client, offer, part, arrived)
@@ -120,7 +118,7 @@ def _download(client: Client, offer: Offer, part: Path, arrived: Arrived) -> int
         with part.open("r+b" if start else "wb") as file:
             file.seek(start)
             file.truncate()
-            for block in response.iter_raw(_BLOCK):
+            for block in response.iter_raw():
                 file.write(block)
                 there += len(block)
                 arrived(there)

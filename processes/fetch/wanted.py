@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -55,6 +56,8 @@ class Wanted:
     """Files that the archive lacks, by place, in order of time."""
     there: frozenset[tuple[object, ...]]
     """Identities of what it has."""
+    versions: Mapping[Month, frozenset[str]]
+    """Versions of what it has, by month, where each month has many files."""
 
     @property
     def places(self) -> int:
@@ -153,7 +156,24 @@ def want(
         for place in _places(source, spec, area, span, {one.tile for one in granules if one.tile})
         if found.get(place, 0) < each
     }
-    return Wanted(source=source, spec=spec, area=area, span=span, lacking=lacking, there=there)
+    return Wanted(
+        source=source,
+        spec=spec,
+        area=area,
+        span=span,
+        lacking=lacking,
+        there=there,
+        versions=versions_by_month(granules) if spec.files_per_day > 1 else {},
+    )
+
+
+def versions_by_month(granules: Iterable[Granule]) -> Mapping[Month, frozenset[str]]:
+    """Return the versions of some granules, by month."""
+    found: dict[Month, set[str]] = defaultdict(set)
+    for granule in granules:
+        if granule.period is not None and granule.version is not None:
+            found[Month.of(granule.period.start)].add(granule.version)
+    return {month: frozenset(versions) for month, versions in found.items()}
 
 
 def _check_times(source: Source, spec: ProductSpec, months: Sequence[Month]) -> None:
