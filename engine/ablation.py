@@ -26,7 +26,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from engine.errors import ModelError
 from engine.models.bootstrap import Clusters, Scores
@@ -86,8 +86,9 @@ class Ablation(BaseModel):
     intervals: str
     """What the intervals are made from; seeds are drawn along with the clusters."""
     arms: tuple[ArmResult, ...]
-    against_shuffled: Scores | None = None
-    """Arm B less arm E1, paired; None where one of them was not asked."""
+    against_shuffled: Scores | None = Field(default=None, exclude_if=lambda found: found is None)
+    """Arm B less arm E1, paired; None where one of them was not asked, and on older cards, whose
+    ids are hashes of all that they say."""
 
     def arm(self, name: Arm) -> ArmResult:
         """Return one arm."""

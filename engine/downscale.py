@@ -304,6 +304,7 @@ def downscale_month(
         others,
         _clipped(made.soil_moisture),
         outside=None if unlike is None else unlike > 1,
+        extrapolated=_beyond(made, learnt=str(month) in model.card.training),
     )
     return xr.Dataset(
         {
@@ -313,6 +314,11 @@ def downscale_month(
         | {QUALITY: quality},
         attrs=features.attrs | {"month": str(month), "model": model.card.id} | _told(made, frozen),
     )
+
+
+def _beyond(made: Analysed, *, learnt: bool) -> NDArray[np.bool_]:
+    """Tell where a map is of another month or another area than the model has learnt from."""
+    return np.isfinite(made.raw) & ~(made.whole & learnt)
 
 
 def _clipped(values: FloatArray) -> NDArray[np.bool_]:

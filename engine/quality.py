@@ -244,6 +244,7 @@ def quality_layer(
     clipped: NDArray[np.bool_] | None = None,
     *,
     outside: NDArray[np.bool_] | None = None,
+    extrapolated: NDArray[np.bool_] | None = None,
     with_smap: bool = True,
 ) -> xr.DataArray:
     """Return the quality of a month's map.
@@ -260,6 +261,8 @@ def quality_layer(
         ``(y, x)`` where the map was clipped to its physical range.
     outside
         ``(y, x)`` where the features are unlike anything that the model has learnt from.
+    extrapolated
+        ``(y, x)`` where the model has not learnt from the month, or not from the area.
     with_smap
         Whether the map is made of SMAP.
 
@@ -283,6 +286,7 @@ def quality_layer(
         frozen=False if around.frozen is None else spread(around.frozen.astype(np.float32)),
         smap_model_only=alone,
         clipped=False if clipped is None else clipped,
+        extrapolated=False if extrapolated is None else extrapolated,
     )
     return xr.DataArray(layer, dims=("y", "x"), name=QUALITY, attrs=_attributes(around))
 

@@ -201,7 +201,8 @@ def sif_month(model: TrainedModel, store: FeatureStore, month: Month) -> xr.Data
         What :func:`reconstruct_sif` returns, and ``quality``, uint16, see :mod:`engine.quality`.
     """
     made = reconstruct_sif(model, store, month)
-    made[QUALITY] = quality_layer(store, month, with_smap=False)
+    beyond = np.full(tuple(store.area.shape), str(month) not in model.card.training)
+    made[QUALITY] = quality_layer(store, month, extrapolated=beyond, with_smap=False)
     return made
 
 

@@ -104,6 +104,19 @@ def test_the_interval_lies_around_the_analysis(june: xr.Dataset) -> None:
     assert width[outside].mean() > width[~outside].mean()
 
 
+def test_other_months_than_those_of_the_training_are_flagged(
+    model: TrainedModel, tiny_store: FeatureStore, tiny_sif_model: TrainedModel, june: xr.Dataset
+) -> None:
+    """What was frozen with the model is carried on into them; the quality says so."""
+    beyond = 256
+    assert not (june["quality"].to_numpy() & beyond).any()
+    august = Month(2020, 8)
+    assert str(august) not in model.card.training
+    made = downscale_month(model, tiny_store, august, tiny_sif_model, uncertainty=False)
+    flagged = (made["quality"].to_numpy() & beyond) > 0
+    np.testing.assert_array_equal(flagged, np.isfinite(made["soil_moisture_raw"]))
+
+
 def test_without_uncertainty_there_is_none(
     model: TrainedModel, tiny_store: FeatureStore, tiny_sif_model: TrainedModel, june: xr.Dataset
 ) -> None:

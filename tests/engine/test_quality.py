@@ -57,10 +57,10 @@ def store_of(folder: Path, cover: int | None = CROP, kelvin: float | None = None
 def test_no_two_flags_share_a_bit() -> None:
     """The bits are those of the design, one after the other."""
     flags = quality_table().flags
-    assert [flag.mask for flag in flags] == [3, 4, 8, 16, 32, 64, 128]
-    assert sum(flag.mask for flag in flags) == 255
+    assert [flag.mask for flag in flags] == [3, 4, 8, 16, 32, 64, 128, 256]
+    assert sum(flag.mask for flag in flags) == 511
     names = [flag.name for flag in flags]
-    assert names[2:] == ["water", "urban", "frozen", "smap_model_only", "clipped"]
+    assert names[2:] == ["water", "urban", "frozen", "smap_model_only", "clipped", "extrapolated"]
 
 
 def test_flags_are_packed_into_their_bits() -> None:
@@ -145,3 +145,5 @@ def test_clipping_and_outages_are_flagged(tmp_path: Path) -> None:
     layer = quality_layer(store, MARCH, clipped=clipped)
     assert int(layer[3, 4]) == 128
     assert int((layer > 0).sum()) == 1
+    layer = quality_layer(store, MARCH, extrapolated=clipped)
+    assert int(layer[3, 4]) == 256
