@@ -14,10 +14,10 @@ ONNX operator ``TreeEnsemble``, https://onnx.ai/onnx/operators/onnx_aionnxml_Tre
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import helper, numpy_helper
+from onnx import AttributeProto, helper, numpy_helper
 
 from engine.models.graphs.graph import INPUT, Graph
 
@@ -135,12 +135,12 @@ def _stump(weight: NDArray[np.float32]) -> _Nodes:
 
 
 def _operator(trees: Sequence[_Nodes], roots: NDArray[np.int64], output: str) -> onnx.NodeProto:
-    def joined(name: str) -> NDArray[np.generic]:
+    def joined(name: str) -> NDArray[Any]:
         return np.concatenate([getattr(tree, name) for tree in trees])
 
     weights = joined("weight")
     modes = np.full(joined("feature").size, _BRANCH_LEQ, dtype=np.uint8)
-    return helper.make_node(
+    node = helper.make_node(
         "TreeEnsemble",
         [INPUT],
         [output],
@@ -148,15 +148,24 @@ def _operator(trees: Sequence[_Nodes], roots: NDArray[np.int64], output: str) ->
         n_targets=1,
         aggregate_function=_SUM,
         post_transform=_NO_TRANSFORM,
-        tree_roots=roots.tolist(),
-        nodes_featureids=joined("feature").tolist(),
         nodes_splits=numpy_helper.from_array(joined("split"), "splits"),
         nodes_modes=numpy_helper.from_array(modes, "modes"),
-        nodes_missing_value_tracks_true=joined("missing_true").tolist(),
-        nodes_truenodeids=joined("true_id").tolist(),
-        nodes_trueleafs=joined("true_leaf").tolist(),
-        nodes_falsenodeids=joined("false_id").tolist(),
-        nodes_falseleafs=joined("false_leaf").tolist(),
-        leaf_targetids=[0] * weights.size,
         leaf_weights=numpy_helper.from_array(weights, "leaves"),
     )
+    _add_numbers(node, "tree_roots", roots)
+    _add_numbers(node, "nodes_featureids", joined("feature"))
+    _add_numbers(node, "nodes_truenodeids", joined("true_id"))
+    _add_numbers(node, "nodes_trueleafs", joined("true_leaf"))
+    _add_numbers(node, "nodes_falsenodeids", joined("false_id"))
+    _add_numbers(node, "nodes_falseleafs", joined("false_leaf"))
+    _add_numbers(node, "leaf_targetids", np.zeros(weights.size, dtype=np.int64))
+    missing_true = joined("missing_true")
+    if missing_true.any():  # what is not said means the false branch
+        _add_numbers(node, "nodes_missing_value_tracks_true", missing_true)
+    return node
+
+
+def _add_numbers(node: onnx.NodeProto, name: str, values: NDArray[np.integer]) -> None:
+    """Put down an attribute; the general way looks at the kind of each of millions of numbers."""
+    attribute = node.attribute.add(name=name, type=AttributeProto.INTS)
+    attribute.ints.extend(values.tolist())
