@@ -33,6 +33,7 @@ from processes.problems import answer_error
 from processes.routes import routes
 from processes.search.mount import Search
 from processes.service import Service
+from processes.tiles.mount import Tiles
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -121,6 +122,7 @@ def _own_routes(settings: Settings) -> list[BaseRoute]:
         Route("/jobs/{job_id}/files/{path:path}", job_file),
         Route("/catalog/", catalog_root),
         Mount("/catalog", _published(settings)),
+        Mount("/tiles", Tiles(settings)),
         Mount("/static", Assets()),
         Mount("/models", CatalogFiles(settings.model_folder, items=False)),
     ]

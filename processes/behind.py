@@ -25,6 +25,7 @@ from starlette.routing import Route
 from engine.errors import InputError
 from engine.files import atomic_path
 from processes.cube_resources import CubeResources
+from processes.loading import LOADING
 from processes.pages.assets import FOLDER as ASSETS
 from processes.pages.rendering import TEMPLATES
 from processes.service import public_address
@@ -110,8 +111,9 @@ class Behind:
             # What pygeoapi's own code does with its libraries is not ours to mend.
             warnings.simplefilter("ignore")
             if self._application is None:
-                self._configured = _configuration(self._settings)
-                self._application = _imported(self._settings, self._configured)
+                with LOADING:
+                    self._configured = _configuration(self._settings)
+                    self._application = _imported(self._settings, self._configured)
             _configure({**self._configured["resources"], **self._cubes.current()})
             return self._application
 

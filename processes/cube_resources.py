@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import VadoseError
 from processes.catalog_place import service_catalog
+from processes.loading import LOADING
 from processes.service import public_address
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class CubeResources:
         return {cube.id: self._resource(cube) for cube in self._cubes.values()}
 
     def _look(self) -> None:
-        from stac.cube_reading import published_cubes  # noqa: PLC0415  (takes seconds to load)
+        with LOADING:
+            from stac.cube_reading import published_cubes  # noqa: PLC0415
 
         try:
             self._catalog = self._catalog or service_catalog(self._settings)

@@ -27,8 +27,8 @@ from stac_fastapi.types.config import ApiSettings
 from starlette.exceptions import HTTPException
 
 from engine.errors import VadoseError
-from processes.errors import InvalidRequestError
 from processes.problems import answer_data
+from processes.request_faults import answer_invalid
 from processes.search.client import CatalogClient
 from processes.search.links import Addresses
 from stac.conformity import VERSION as STAC_VERSION
@@ -37,7 +37,6 @@ from stac.products import catalog_texts
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from processes.search.index import CatalogIndex
     from processes.settings import Settings
@@ -125,16 +124,5 @@ def create_search(settings: Settings, index: CatalogIndex) -> FastAPI:
     application: FastAPI = api.app
     for kind in (VadoseError, HTTPException, Exception):
         application.add_exception_handler(kind, answer_data)
-    application.add_exception_handler(RequestValidationError, _answer_invalid)
+    application.add_exception_handler(RequestValidationError, answer_invalid)
     return application
-
-
-async def _answer_invalid(request: Request, error: Exception) -> Response:
-    """Say in words what stac-fastapi's models object to."""
-    faults = error.errors() if isinstance(error, RequestValidationError) else []
-    said = "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc'][1:]) or 'body'}: {fault['msg']}"
-        for fault in faults[:5]
-    )
-    told = InvalidRequestError(said or "the request is not understood")
-    return await answer_data(request, told)

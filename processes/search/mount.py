@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from engine.errors import VadoseError
 from processes.catalog_place import service_catalog
+from processes.loading import LOADING
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -60,7 +61,8 @@ class Search:
         await application(scope, receive, send)
 
     def _prepare(self) -> None:
-        from processes.search.sync import sync_index  # noqa: PLC0415
+        with LOADING:
+            from processes.search.sync import sync_index  # noqa: PLC0415
 
         try:
             changes = sync_index(service_catalog(self._settings), self._opened())
@@ -72,7 +74,8 @@ class Search:
             self._loaded()
 
     def _opened(self) -> CatalogIndex:
-        from processes.search.index import CatalogIndex  # noqa: PLC0415
+        with LOADING:
+            from processes.search.index import CatalogIndex  # noqa: PLC0415
 
         with self._lock:
             if self._index is None:
@@ -81,7 +84,7 @@ class Search:
 
     def _loaded(self) -> ASGIApp:
         index = self._opened()
-        with self._lock:
+        with LOADING, self._lock:
             if self._application is None:
                 from processes.search.api import create_search  # noqa: PLC0415
 
