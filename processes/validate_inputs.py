@@ -36,7 +36,7 @@ def _read_stations(value: object) -> object:
     """Read names of networks, or the text of a table; GeoJSON becomes its text."""
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, list):
+    if isinstance(value, list) and value:
         return tuple(value)
     if isinstance(value, str) and value.strip():
         return value
@@ -50,6 +50,9 @@ def _read_stations(value: object) -> object:
 
 
 def _read_names(value: object) -> object:
+    """Read one name, or several."""
+    if value in ("", [], ()):
+        raise InputError("reference", f"{shown(value)} names no maps", "names of other maps")
     return (value,) if isinstance(value, str) else value
 
 

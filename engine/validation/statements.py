@@ -15,6 +15,8 @@ from engine.validation.skill import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from engine.validation.assessment import Assessment
     from engine.validation.findings import Group, StationFindings
     from engine.validation.summary import Paired, Summary
@@ -103,10 +105,15 @@ def _headline(found: StationFindings, group: Group) -> Statement:
     reached = int((ubrmse <= YARDSTICK).sum())
     return Statement(
         topic="stations",
-        text=f"At {group.sites} stations with {months.min()} to {months.max()} common months: "
+        text=f"At {group.sites} stations with {_from_to(months)} common months: "
         f"{', '.join(parts)} m³ m⁻³. ubRMSE is within SMAP's yardstick of {YARDSTICK:g} at "
         f"{reached} of {group.sites}.",
     )
+
+
+def _from_to(counts: NDArray[np.int64]) -> str:
+    least, most = counts.min(), counts.max()
+    return f"{most}" if least == most else f"{least} to {most}"
 
 
 def _number(one: Summary, metric: str) -> str:

@@ -319,6 +319,9 @@ def test_requests_that_cannot_be_met_say_why(
     ("inputs", "words"),
     [
         ({"stations": " "}, "empty or of no known kind"),
+        ({"stations": []}, "empty or of no known kind"),
+        ({"reference": []}, "names no maps"),
+        ({"reference": ""}, "names no maps"),
         ({"items": []}, "names no maps"),
         ({"items": ["a/b"], "collection": "a"}, "a collection is given as well"),
         ({"items": ["a/b", "c/d"]}, "several collections"),
@@ -365,6 +368,20 @@ def test_bad_tables_are_refused_with_the_line(data: Path, case: str) -> None:
     text, words = BAD_TABLES[case]
     with pytest.raises((InputError, GranuleError), match=words):
         run(data, stations=text)
+
+
+def test_stations_of_other_years_get_no_number(data: Path) -> None:
+    """Where station and maps have no month in common the report says so, and has no number."""
+    metrics = run(data, stations=station_table(CELLS).replace("2020-", "2012-"), publish=False)[
+        "metrics"
+    ]
+    found = metrics["stations"]
+    assert {one["why"] for one in found["not_summarised"]} == {
+        "0 common months; any number needs 10"
+    }
+    assert "Nothing can be said" in metrics["statements"][0]["text"]
+    summaries = found["groups"][0]["summaries"].values()
+    assert all(one is None for each in summaries for one in each.values())
 
 
 def test_rows_may_come_in_any_order(data: Path) -> None:
