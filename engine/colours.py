@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from engine.errors import InputError
 
@@ -61,14 +61,23 @@ class Palette(BaseModel):
     """Values of the first and the last colour; beyond it these two are used."""
     stops: Annotated[tuple[Hex, ...], Field(min_length=2)]
     """sRGB colours to pass through."""
+    diverging: bool = False
+    """Whether the stop in the middle stands for the middle of the range, the same both ways."""
+
+    @model_validator(mode="after")
+    def _has_a_middle(self) -> Palette:
+        if self.diverging and len(self.stops) % 2 == 0:
+            raise ValueError("diverging colours need a stop in the middle: an odd number of stops")
+        return self
 
     def table(self) -> NDArray[np.float64]:
         """Return ``(256, 3)`` sRGB colours, 0 to 1, at even perceptual steps."""
-        return _even_steps(self.stops)
+        return _table(self.stops, self.diverging)
 
     def hexes(self) -> tuple[str, ...]:
         """Return the 256 colours as ``#rrggbb``."""
-        return _hexes(self.stops)
+        levels = np.rint(255 * self.table()).astype(np.uint8)
+        return tuple(f"#{bytes(level).hex()}" for level in levels)
 
     def rgba(self, values: ArrayLike) -> NDArray[np.uint8]:
         """Colour values ``(...)`` as ``(..., 4)`` bytes; missing ones are transparent."""
@@ -115,15 +124,17 @@ def _srgb(lab: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @cache
-def _hexes(stops: tuple[str, ...]) -> tuple[str, ...]:
-    levels = np.rint(255 * _even_steps(stops)).astype(np.uint8)
-    return tuple(f"#{bytes(level).hex()}" for level in levels)
+def _table(stops: tuple[str, ...], diverging: bool) -> NDArray[np.float64]:
+    if not diverging:
+        return _even_steps(stops, LEVELS)
+    middle, half = len(stops) // 2, LEVELS // 2
+    sides = (stops[: middle + 1], stops[middle:])
+    return np.concatenate([_even_steps(side, half) for side in sides])
 
 
-@cache
-def _even_steps(stops: tuple[str, ...]) -> NDArray[np.float64]:
+def _even_steps(stops: tuple[str, ...], levels: int) -> NDArray[np.float64]:
     rgb = np.array([[int(stop[k : k + 2], 16) / 255 for k in (1, 3, 5)] for stop in stops])
     lab = oklab(rgb)
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(lab, axis=0), axis=1))])
-    along = np.linspace(0, length[-1], LEVELS)
+    along = np.linspace(0, length[-1], levels)
     return _srgb(np.stack([np.interp(along, length, lab[:, k]) for k in range(3)], axis=-1))

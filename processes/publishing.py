@@ -7,22 +7,27 @@ import json
 import logging
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from engine.archive import NOTICE
+from engine.errors import GranuleError
 from processes.catalog_place import let_find, service_catalog
 from processes.digests import Digests
+from processes.fetch.provenance import read_note
 from processes.service import public_address
+from stac.departures import refresh_departures
 from stac.documents import item_key
 from stac.errors import DamagedCatalogError
 from stac.model_catalog import publish_model
 from stac.models import architecture
 from stac.publish import publish_month, published_month
-from stac.series import ModelSummary, Provenance, Series, Source
+from stac.series import ModelSummary, Origin, Provenance, Series, Source
 from stac.store import LocalCatalog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -64,6 +69,8 @@ class Publisher:
     """Checksums of the files that the maps are made of."""
     job_href: str | None
     """Address of the job, where a service has it."""
+    tiles_href: str | None
+    """Address of the tiles, where a service draws what is in its catalogue."""
     fence: Fence
     """Called before anything is published."""
     in_catalog: bool
@@ -89,6 +96,7 @@ class Publisher:
             settings={**reconstruction.settings, **cutout.settings},
             window=cutout.window,
         )
+        base = public_address(settings)
         address = "catalog" if publish else f"jobs/{job.run_id}/files"
         return cls(
             reconstruction=reconstruction,
@@ -98,7 +106,8 @@ class Publisher:
             address=address,
             models=settings.model_folder,
             digests=Digests(settings.feature_folder / "digests"),
-            job_href=None if job.path is None else f"{public_address(settings)}/{job.path}",
+            job_href=None if job.path is None else f"{base}/{job.path}",
+            tiles_href=f"{base}/tiles" if publish and job.path is not None else None,
             fence=job.fence,
             in_catalog=publish,
             found_by=settings if publish and job.path is not None else None,
@@ -128,7 +137,7 @@ class Publisher:
         self._let_find(self.item(path))
         return path
 
-    def gather(self, paths: Iterable[str]) -> None:
+    def gather(self, paths: Sequence[str]) -> None:
         """Bring what is told of many months at once up to the items at some paths.
 
         The maps are published, so a file that another item has lost does not make the job fail.
@@ -138,11 +147,25 @@ class Publisher:
         # Zarr takes seconds to load, and no month needs it.
         from stac.cube import refresh_cubes  # noqa: PLC0415
 
+        self._compare(paths)
         for collection_id in sorted({path.split("/")[1] for path in paths}):
             try:
                 refresh_cubes(self.catalog, collection_id, self.fence)
             except DamagedCatalogError as error:
                 LOGGER.warning("the cube of %s stays as it was: %s", collection_id, error)
+
+    def _compare(self, paths: Sequence[str]) -> None:
+        """Tell of the items at some paths, and of their other years, how they differ."""
+        members = sorted(tuple(path.split("/")[1:3]) for path in paths)
+        for collection_id, pairs in groupby(members, key=itemgetter(0)):
+            names = [name for _, name in pairs]
+            try:
+                for item in refresh_departures(
+                    self.catalog, collection_id, names, fence=self.fence
+                ):
+                    self._let_find(item)
+            except (DamagedCatalogError, GranuleError) as error:
+                LOGGER.warning("%s is not compared with other years: %s", collection_id, error)
 
     def item(self, path: str) -> Document:
         """Return the item that was published at a path."""
@@ -174,6 +197,7 @@ class Publisher:
                     name=granule.path.name,
                     size=granule.path.stat().st_size,
                     sha256=digests[granule.path],
+                    origin=_origin(granule.path),
                 )
                 for granule in granules
             ),
@@ -182,6 +206,7 @@ class Publisher:
             upstream=tuple(_summary(model.card) for model in made.upstream),
             omissions=tuple(f"{name}: {why}" for name, why in sorted(card.omissions.items())),
             job_href=self.job_href,
+            tiles_href=self.tiles_href,
         )
         return replace(provenance, recipe=_recipe(self.series, provenance))
 
@@ -198,6 +223,14 @@ def _catalog(settings: Settings, job: JobContext, *, publish: bool) -> CatalogSt
 def own_catalog(settings: Settings, run_id: str) -> Path:
     """Return the folder of the maps that stay with their job."""
     return settings.work_folder / run_id / "catalog"
+
+
+def _origin(path: Path) -> Origin | None:
+    """Return how a file came, if it was fetched and is still what came then."""
+    note = read_note(path)
+    if note is None or note.size != path.stat().st_size:
+        return None
+    return Origin(url=note.url, retrieved=note.retrieved, licence=note.licence)
 
 
 def _recipe(series: Series, provenance: Provenance) -> str:

@@ -184,7 +184,7 @@ def describe_collection(
         **_citation(product),
         "themes": [theme.model_dump(mode="json", exclude_none=True) for theme in product.themes],
         **_cube(product, item, extent, earlier),
-        **render_fields(product, list(product.layers), colours=True),
+        **render_fields(product, list(product.all_layers), colours=True),
         "item_assets": _item_assets(product),
         "vadose:product": product.id,
         "vadose:synthetic": kind.synthetic,
@@ -267,7 +267,7 @@ def _item_assets(described: Product) -> dict[str, Any]:
             "proj:code": "EPSG:6933",
             **band_fields(name, layer, None),
         }
-        for name, layer in described.layers.items()
+        for name, layer in described.all_layers.items()
     }
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pystac.utils import str_to_datetime
 
 from stac.collection import create_root
+from stac.departure_fields import own_assets
 from stac.documents import ROOT_KEY, collection_key, encode, item_key
 from stac.edition import Edition, archived, archived_id, content, version_of
 from stac.errors import ContendedCatalogError, NameTakenError, SupersededError
@@ -236,7 +237,7 @@ class _Commit:
         A file whose bytes are published keeps its name; if one has changed, the version goes up
         and the changed files are named by it.
         """
-        published = {} if previous is None else previous["assets"]
+        published = own_assets(previous)
         kept = {
             entry.asset.key: _file_name(published[entry.asset.key])
             for entry in self.draft.staged

@@ -76,7 +76,7 @@ def render_fields(product: Product, names: Sequence[str], *, colours: bool = Fal
     colours
         Whether to spell the colours out, 256 of them.
     """
-    shown = {name: product.layers[name] for name in product.layers if name in names}
+    shown = {name: layer for name, layer in product.all_layers.items() if name in names}
     renders = {
         name: _render(name, layer, colours=colours)
         for name, layer in shown.items()

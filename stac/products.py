@@ -113,6 +113,8 @@ class Product(_Data):
     """The layer that pictures show and that every month must have."""
     layers: Annotated[dict[str, Layer], Field(min_length=1)]
     """In the order of publication."""
+    departures: dict[str, Layer] = {}
+    """Layers that tell how a month differs from other years; made of published months."""
 
     @model_validator(mode="after")
     def _main_is_a_layer(self) -> Product:
@@ -121,6 +123,11 @@ class Product(_Data):
         if self.layers[self.main].palette is None:
             raise ValueError(f"main layer {self.main!r} has no colours")
         return self
+
+    @property
+    def all_layers(self) -> dict[str, Layer]:
+        """Every layer that an item may have."""
+        return {**self.layers, **self.departures}
 
 
 class Providers(_Data):

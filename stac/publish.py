@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from engine.cog import geobox_of
 from stac.collection import PROMOTED, Kind, choose_collection, create_collection
 from stac.commit import commit, lost_files, open_fence
+from stac.departure_fields import with_departures
 from stac.documents import as_document
 from stac.edition import version_of
 from stac.item import ANALYSIS, FELL_BACK, RECIPE, WEIGHTS, create_item
@@ -64,7 +65,7 @@ class MapDraft:
     ) -> Document:
         """Describe it, with links to the models that are in the same catalogue.
 
-        What validated the very same map is kept.
+        What validated the very same map, and how it differs from other years, is kept.
         """
         provenance = self.made.provenance
         models = [model.id for model in (provenance.model, *provenance.upstream)]
@@ -79,6 +80,7 @@ class MapDraft:
         document = as_document(item)
         if previous is not None and version_of(previous) == edition.version:
             document["links"] += validations_of(previous)
+            document = with_departures(document, previous)
         return document
 
     def continues(self, collection: Document) -> bool:
