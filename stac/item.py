@@ -77,6 +77,7 @@ def create_item(
     item.add_link(link("parent", "../collection.json", collection_title))
     item.add_link(link("collection", "../collection.json", collection_title))
     _link_job(item, made.provenance)
+    _link_tiles(item, made, [asset.key for asset in assets.values()])
     edition.link_predecessor(item)
     item.add_links(list(models))
     item.add_links([_granule(source, made) for source in made.provenance.sources])
@@ -168,11 +169,28 @@ def _link_job(item: pystac.Item, provenance: Provenance) -> None:
         item.add_link(link("processing-execution", provenance.job_href, "The job that made it"))
 
 
+def _link_tiles(item: pystac.Item, made: MonthlyMap, names: Sequence[str]) -> None:
+    """Link the tiles of every layer that has colours, where a service draws them."""
+    tiles = made.provenance.tiles_href
+    if tiles is None:
+        return
+    layers = made.product.layers
+    for name in (key for key in layers if key in names and layers[key].palette is not None):
+        href = f"{tiles}/collections/{item.collection_id}/items/{item.id}/{name}"
+        address = f"{href}/WebMercatorQuad/tilejson.json"
+        item.add_link(link("tilejson", address, f"{layers[name].title} as tiles"))
+    item.stac_extensions.append(str(Extension.WEB_MAP_LINKS))
+
+
 def _granule(source: Source, made: MonthlyMap) -> pystac.Link:
     """Return a link to a source file, which says how large it is and what its digest is."""
     fields: dict[str, Any] = {"file:size": source.size, "vadose:product": source.product}
     if source.checksum is not None:
         fields["file:checksum"] = source.checksum
+    if source.origin is not None:
+        fields["vadose:retrieved_from"] = source.origin.url
+        fields["vadose:retrieved"] = source.origin.retrieved.strftime("%Y-%m-%dT%H:%M:%SZ")
+        fields["vadose:licence"] = source.origin.licence
     return pystac.Link(
         "derived_from",
         source.address(synthetic=made.series.synthetic),

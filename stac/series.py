@@ -16,6 +16,7 @@ from stac.products import product, providers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from odc.geo.geobox import GeoBox
 
@@ -92,6 +93,18 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """How a file came into the archive, where that was written down."""
+
+    url: str
+    """Where it was had."""
+    retrieved: datetime
+    """When."""
+    licence: str
+    """Terms under which it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One file that went into a map."""
 
@@ -103,6 +116,8 @@ class Source:
     """Bytes."""
     sha256: str | None = None
     """Hexadecimal digest, where it was taken."""
+    origin: Origin | None = None
+    """How it came, where that is known."""
 
     @property
     def checksum(self) -> str | None:
@@ -161,6 +176,8 @@ class Provenance:
     """What the request left out or the archive lacked, one sentence each."""
     job_href: str | None = None
     """Address of the job that made it; not part of the map's identity."""
+    tiles_href: str | None = None
+    """Address of the service that draws it as tiles; not part of the map's identity."""
     recipe: str | None = None
     """Digest of all that decides the map's values, by which it is known before it is made."""
 
