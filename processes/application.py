@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from processes.jobs.dispatcher import Placer, Runner
+    from processes.jobs.protocol import JobStore
     from processes.settings import Settings
     from stac.s3_store import S3Catalog
 
@@ -84,7 +85,7 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
 
     application = Starlette(
         routes=[*_own_routes(settings), *_search_routes(search), *behind.routes()],
-        middleware=[_cross_origin(), Middleware(PageSecurity)],
+        middleware=[_cross_origin(), Middleware(PageSecurity), *_gate(settings, store)],
         exception_handlers={
             VadoseError: answer_error,
             HTTPException: answer_error,
@@ -153,6 +154,15 @@ async def job_file(request: Request) -> Response:
     if not folder.is_dir():
         raise HTTPException(404)
     return await CatalogFiles(folder).get_response(request.path_params["path"], request.scope)
+
+
+def _gate(settings: Settings, store: JobStore) -> list[Middleware]:
+    """Return who lets requests in, where not everybody may come."""
+    if not settings.access:
+        return []
+    from processes.access.gate import Gate  # noqa: PLC0415  (cryptography takes a moment to load)
+
+    return [Middleware(Gate, settings=settings, store=store)]
 
 
 def _cross_origin() -> Middleware:

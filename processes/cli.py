@@ -15,12 +15,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from engine.errors import InputError, VadoseError
-from processes.errors import InvalidInputsError, NoSuchProcessError
+from engine.errors import InputError
+from processes.command_errors import one_line_errors
 from processes.fetch.command import fetch
 from processes.logs import configure_logging
-from processes.operations import config, doctor
-from processes.program import reason
+from processes.operations import config, doctor, key
 from processes.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ app = typer.Typer(
 )
 catalog = typer.Typer(help="Look after a catalogue.", no_args_is_help=True)
 app.add_typer(catalog, name="catalog")
+app.add_typer(key, name="key")
 
 _STDERR = Console(stderr=True)
 
@@ -83,7 +83,7 @@ def serve(
     url: Annotated[str | None, typer.Option(help="Public address of the service.")] = None,
 ) -> None:
     """Start the service."""
-    with _one_line_errors():
+    with one_line_errors():
         settings = Settings.load(
             data=data, archive=archive, region=region, host=host, port=port, url=url
         )
@@ -104,7 +104,7 @@ def worker(
     region: _Region = None,
 ) -> None:
     """Work for a service that runs elsewhere: it needs the same database and the same folders."""
-    with _one_line_errors():
+    with one_line_errors():
         settings = Settings.load(scheduler=scheduler, data=data, archive=archive, region=region)
         configure_logging(settings.log_level, form=settings.log_format)
         from processes.serving import work  # noqa: PLC0415
@@ -125,7 +125,7 @@ def run(
     ] = False,
 ) -> None:
     """Run a process here and now, without a service; the results go to standard output."""
-    with _one_line_errors():
+    with one_line_errors():
         settings = Settings.load(data=data, archive=archive, region=region)
         configure_logging("WARNING")
         document = _run(process, _read_inputs(inputs), settings, force=force)
@@ -149,7 +149,7 @@ def inventory(
     picture: Annotated[Path | None, typer.Option(help="PNG to write.")] = None,
 ) -> None:
     """Tell what an archive holds of what a region's maps need, and which maps can be made."""
-    with _one_line_errors():
+    with one_line_errors():
         settings = Settings.load(data=data, archive=archive, region=region)
         configure_logging("WARNING")
         from processes.inventory import document, table, take  # noqa: PLC0415
@@ -174,7 +174,7 @@ def report(
     ] = None,
 ) -> None:
     """Write a stored model's report again, as a page and as JSON."""
-    with _one_line_errors():
+    with one_line_errors():
         settings = Settings.load(data=data)
         configure_logging("WARNING")
         from engine.models.store import ModelStore  # noqa: PLC0415
@@ -202,7 +202,7 @@ def world(
     ] = 0.0,
 ) -> None:
     """Write a synthetic world: granules in the genuine formats, and the truth they observe."""
-    with _one_line_errors():
+    with one_line_errors():
         configure_logging("WARNING")
         from engine.world import build_world, load_preset  # noqa: PLC0415
 
@@ -228,7 +228,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed is another world.")] = 7,
 ) -> None:
     """Show the main job from end to end on a synthetic world."""
-    with _one_line_errors():
+    with one_line_errors():
         configure_logging("WARNING")
         from processes.demo import Demo  # noqa: PLC0415
 
@@ -254,7 +254,7 @@ def validate(
     ] = True,
 ) -> None:
     """Check a catalogue, offline: schemas, links, checksums, COGs."""
-    with _one_line_errors():
+    with one_line_errors():
         from stac.validate import validate_catalog  # noqa: PLC0415
 
         store, name = _catalog_at(place)
@@ -269,7 +269,7 @@ def validate(
 @catalog.command()
 def rebuild(place: _Place = None) -> None:
     """Mend a catalogue from its items: collections, root, links, mirror, cubes, searches."""
-    with _one_line_errors():
+    with one_line_errors():
         from stac.cube import refresh_cubes, sweep_cubes  # noqa: PLC0415
         from stac.mirror import refresh_mirror  # noqa: PLC0415
         from stac.rebuild import rebuild_catalog  # noqa: PLC0415
@@ -293,7 +293,7 @@ def remove(
     place: _Place = None,
 ) -> None:
     """Take an item out of a catalogue, with all of its versions and files."""
-    with _one_line_errors():
+    with one_line_errors():
         from stac.cube import refresh_cubes  # noqa: PLC0415
         from stac.rebuild import remove_item  # noqa: PLC0415
 
@@ -385,19 +385,5 @@ def _progress_bar(title: str) -> Iterator[Receiver]:
         bar.update(task, completed=1.0, description="done")
 
 
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """End with one clear line: code 2 where the input is at fault, 1 where the work failed."""
-    try:
-        yield
-    except VadoseError as error:
-        typer.echo(f"vadose: {reason(error)}", err=True)
-        by_user = isinstance(error, InputError | InvalidInputsError | NoSuchProcessError)
-        raise typer.Exit(2 if by_user else 1) from None
-    except KeyboardInterrupt:
-        typer.echo("vadose: stopped", err=True)
-        raise typer.Exit(130) from None
-
-
 for command in (fetch, config, doctor):
-    app.command()(_one_line_errors()(command))
+    app.command()(one_line_errors()(command))

@@ -15,6 +15,7 @@ from engine.errors import InputError
 from engine.grids import BBox, coarse_window, fine_of, lonlat
 from engine.region import load_region
 from processes.bounds import Bounds
+from processes.jobs.model import Work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,11 +106,16 @@ def asked_region(inputs: ReconstructionInputs, settings: Settings) -> Region:
     return Cutout.of(inputs).computed(region)
 
 
-def check_extent(inputs: ReconstructionInputs, settings: Settings) -> None:
+def check_extent(inputs: ReconstructionInputs, settings: Settings) -> Work:
     """Refuse a request for more than one may ask for, as far as it tells by itself.
 
     Nothing but the region's file is read, so that it can be done while the client waits. How many
     months an open interval has, the archive alone knows.
+
+    Returns
+    -------
+    Work
+        What the request asks for.
 
     Raises
     ------
@@ -121,6 +127,7 @@ def check_extent(inputs: ReconstructionInputs, settings: Settings) -> None:
         bounds.check_months(months)
     shape = asked_region(inputs, settings).area().shape
     bounds.check_cells(shape.y * shape.x, _area_field(inputs))
+    return Work(cells=shape.y * shape.x, months=bounds.months if months is None else months)
 
 
 def _area_field(inputs: ReconstructionInputs) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel, JsonValue
 
+    from processes.jobs.model import Work
     from processes.program import Program
     from processes.settings import Settings
 
@@ -102,8 +103,13 @@ class Process:
         program: Program = resolve_name(self.program)
         return program
 
-    def check(self, inputs: BaseModel, settings: Settings) -> None:
+    def check(self, inputs: BaseModel, settings: Settings) -> Work | None:
         """Refuse a request whose inputs are valid, but ask for more than one may ask for.
+
+        Returns
+        -------
+        Work or None
+            How much it asks for; None where months and area are not bounded.
 
         Raises
         ------
@@ -111,11 +117,12 @@ class Process:
             Names the input and the bound.
         """
         if self.extent_check is None:
-            return
+            return None
         try:
-            resolve_name(self.extent_check)(inputs, settings)
+            work: Work = resolve_name(self.extent_check)(inputs, settings)
         except InputError as error:
             raise InvalidInputsError([error]) from None
+        return work
 
     def summarise(self) -> dict[str, JsonValue]:
         """Return the process summary, without links."""

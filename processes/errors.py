@@ -16,6 +16,10 @@
         ├── AlreadyDismissedError (LookupError)
         ├── ResultsNotReadyError (LookupError) the job is queued or runs
         ├── NoResultsError (LookupError)       the job failed or was dismissed
+        ├── UnauthenticatedError (PermissionError) nobody knows who asks
+        ├── ForbiddenError (PermissionError)   who asks may not do this
+        ├── IdentityUnavailableError (RuntimeError) nobody can say at present who asks
+        ├── TooManyRequestsError (RuntimeError) who asks does so too often, or for too much
         ├── QueueFullError (RuntimeError)      too many jobs wait
         ├── StoreUnavailableError (RuntimeError) the database of the jobs does not answer
         ├── OutgoingError                      an address of a client's is of no use
@@ -151,6 +155,55 @@ class NoResultsError(ServiceError, LookupError):
     def __init__(self, job_id: str, status: str, reason: str, *, by_client: bool) -> None:
         self.job_id, self.status, self.reason, self.by_client = job_id, status, reason, by_client
         super().__init__(f"job {job_id} {status}: {reason}" if reason else f"job {job_id} {status}")
+
+
+class UnauthenticatedError(ServiceError, PermissionError):
+    """It is not known who asks, and that has to be known.
+
+    Parameters
+    ----------
+    wrong
+        What was wrong with what the caller said.
+    """
+
+    def __init__(self, wrong: str) -> None:
+        self.wrong = wrong
+        allowed = "Authorization: Bearer and an API key or a token, or X-API-Key"
+        super().__init__(f"{wrong}; allowed: {allowed}")
+
+
+class ForbiddenError(ServiceError, PermissionError):
+    """The caller is known, and may not do this.
+
+    Parameters
+    ----------
+    role
+        The role that it needs.
+    """
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+        super().__init__(f"this needs the role {role}; whoever runs the service can give it")
+
+
+class IdentityUnavailableError(ServiceError, RuntimeError):
+    """Who asks cannot be found out at present."""
+
+
+class TooManyRequestsError(ServiceError, RuntimeError):
+    """A caller asks too often, or for too much.
+
+    Parameters
+    ----------
+    limit
+        What was exceeded, in words.
+    seconds
+        After how long it is worth trying again.
+    """
+
+    def __init__(self, limit: str, seconds: int) -> None:
+        self.limit, self.seconds = limit, seconds
+        super().__init__(f"{limit}; try again in {seconds} s")
 
 
 class QueueFullError(ServiceError, RuntimeError):

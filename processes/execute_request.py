@@ -124,17 +124,21 @@ async def check_subscriber(subscriber: Subscriber, outgoing: Outgoing) -> None:
 
 
 def request_hash(
-    process: Process, inputs: BaseModel, delivery: Delivery, subscriber: Subscriber | None
+    process: Process,
+    inputs: BaseModel,
+    delivery: Delivery,
+    subscriber: Subscriber | None,
+    owner: str | None = None,
 ) -> str:
     """Return what requests have in common that one job can answer.
 
     It covers all that a client could tell the difference of: the process and its version, the
     inputs as they are meant (their order, and defaults written out, make none), the form of the
-    results, and who is told.
+    results, who is told, and whose the job is.
     """
     told = None if subscriber is None else asdict(subscriber)
     meant = inputs.model_dump(mode="json")
-    document = [process.id, process.version, meant, asdict(delivery), told]
+    document = [process.id, process.version, meant, asdict(delivery), told, owner]
     text = json.dumps(document, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -26,6 +26,8 @@ _QUIET = {
     # It warns of a "locale" for every member of every JSON Schema that it shows.
     "pygeoapi": logging.ERROR,
 }
+AUDIT = "vadose.audit"
+"""The logger of the audit log."""
 _JOB = re.compile(r"\bjobs?[ =/]([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
 _OWN = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 """What every record has; whatever else is on it, its writer gave as ``extra``."""
@@ -98,6 +100,8 @@ def configure_logging(level: str, job_id: str | None = None, *, form: Form = "te
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter(job_id) if form == "json" else TextFormatter(job_id))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # Who did what is told however little else is.
+    logging.getLogger(AUDIT).setLevel(logging.INFO)
     quiet_libraries()
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import yaml
 
+from processes.access.openapi import secure
 from processes.definitions import JSON, PROCESSES
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from processes.definitions import Output, Process
+    from processes.settings import Settings
 
 type Json = dict[str, JsonValue]
 
@@ -31,15 +33,20 @@ _TEXT: Json = {"schema": {"type": "string"}}
 _FILE: Json = {"schema": {"type": "string", "format": "binary"}}
 
 
-def openapi_document(base: str) -> Json:
+def openapi_document(base: str, settings: Settings | None = None) -> Json:
     """Return the OpenAPI document of the service at some address.
 
     Parameters
     ----------
     base
         Address of the service, without a slash at its end.
+    settings
+        Say whether callers must tell who they are; without them they need not.
     """
-    return deepcopy(_document()) | {"servers": [{"url": base}]}
+    document = deepcopy(_document()) | {"servers": [{"url": base}]}
+    if settings is not None and settings.access:
+        secure(document, settings)
+    return document
 
 
 @cache

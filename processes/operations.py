@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
+from engine.errors import InputError
+from processes.access.callers import Role
+from processes.access.keys import KeyFile
+from processes.audit import audit
+from processes.command_errors import one_line_errors
 from processes.logs import configure_logging
 from processes.settings import Settings
+
+key = typer.Typer(help="Make, list and withdraw API keys.", no_args_is_help=True)
+_MOST_DAYS = 36_500
 
 _Data = Annotated[
     Path | None, typer.Option(help="Folder of everything vadose writes.", show_default="data")
@@ -56,6 +66,64 @@ def doctor(*, data: _Data = None, as_json: _Json = False) -> None:
         Console().print(checks_table(checks))
     if not is_well(checks):
         raise typer.Exit(1)
+
+
+@key.command("add")
+def add_key(
+    name: Annotated[str, typer.Argument(help="Whose it is; jobs are theirs by this name.")],
+    *,
+    role: Annotated[str, typer.Option(help="reader, executor or admin.")] = "executor",
+    days: Annotated[
+        float | None, typer.Option(help="After how many days it ends.", show_default="never")
+    ] = None,
+    data: _Data = None,
+) -> None:
+    """Make an API key; it is printed here and nowhere else, ever."""
+    with one_line_errors():
+        given = Role.named(role)
+        if given is None:
+            raise InputError("role", repr(role), ", ".join(one.label for one in Role))
+        if days is not None and not 0 < days < _MOST_DAYS:
+            raise InputError("days", f"{days:g}", f"more than 0 and less than {_MOST_DAYS}")
+        expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
+        stored, text = _key_file(data).add(name, given, expires)
+        audit("key-added", key=stored.id, name=name, role=role)
+        typer.echo(text)
+
+
+@key.command("list")
+def list_keys(*, data: _Data = None, as_json: _Json = False) -> None:
+    """List the API keys: whose they are and what they allow, not what they are."""
+    with one_line_errors():
+        keys = _key_file(data).keys()
+        if as_json:
+            shown = [one.model_dump(mode="json", exclude={"sha256"}) for one in keys]
+            typer.echo(json.dumps(shown, indent=2))
+            return
+        table = Table("id", "name", "role", "made", "ends", box=None)
+        for one in keys:
+            ends = "" if one.expires is None else f"{one.expires:%Y-%m-%d %H:%M}"
+            table.add_row(one.id, one.name, one.role, f"{one.created:%Y-%m-%d %H:%M}", ends)
+        _wide_console().print(table)
+
+
+@key.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="As `vadose key list` tells it.")],
+    *,
+    data: _Data = None,
+) -> None:
+    """Withdraw an API key, at once."""
+    with one_line_errors():
+        withdrawn = _key_file(data).revoke(key_id)
+        audit("key-revoked", key=withdrawn.id, name=withdrawn.name)
+        typer.echo(f"the key {withdrawn.id} of {withdrawn.name} is withdrawn")
+
+
+def _key_file(data: Path | None) -> KeyFile:
+    settings = Settings.load(data=data)
+    configure_logging(settings.log_level, form=settings.log_format)
+    return KeyFile(settings.key_file)
 
 
 def _wide_console() -> Console:

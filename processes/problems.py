@@ -11,6 +11,8 @@ from starlette.responses import JSONResponse
 
 from processes.errors import (
     AlreadyDismissedError,
+    ForbiddenError,
+    IdentityUnavailableError,
     InvalidInputsError,
     InvalidRequestError,
     NoResultsError,
@@ -21,6 +23,8 @@ from processes.errors import (
     RequestTooLargeError,
     ResultsNotReadyError,
     StoreUnavailableError,
+    TooManyRequestsError,
+    UnauthenticatedError,
     UnsupportedMediaTypeError,
 )
 from processes.negotiation import wants_html
@@ -50,6 +54,10 @@ _TABLE: Mapping[type[VadoseError], tuple[HTTPStatus, str, str]] = {
         _PLAIN,
         "Media type not supported",
     ),
+    UnauthenticatedError: (HTTPStatus.UNAUTHORIZED, _PLAIN, "Not authenticated"),
+    ForbiddenError: (HTTPStatus.FORBIDDEN, _PLAIN, "Not allowed"),
+    TooManyRequestsError: (HTTPStatus.TOO_MANY_REQUESTS, _PLAIN, "Too many requests"),
+    IdentityUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, "Sign-in not available"),
     NoSuchProcessError: (HTTPStatus.NOT_FOUND, f"{_OGC}/no-such-process", "No such process"),
     NoSuchJobError: (HTTPStatus.NOT_FOUND, f"{_OGC}/no-such-job", "No such job"),
     NoSuchOutputError: (HTTPStatus.NOT_FOUND, _PLAIN, "No such output"),
@@ -60,7 +68,11 @@ _TABLE: Mapping[type[VadoseError], tuple[HTTPStatus, str, str]] = {
 }
 """Status, type and title of every error that may reach a client over HTTP."""
 
-_RETRY_SECONDS: Mapping[type[Exception], str] = {QueueFullError: "30", StoreUnavailableError: "5"}
+_RETRY_SECONDS: Mapping[type[Exception], str] = {
+    QueueFullError: "30",
+    StoreUnavailableError: "5",
+    IdentityUnavailableError: "5",
+}
 """After how long it may be worth trying again."""
 
 
@@ -115,6 +127,13 @@ def _by_input(error: Exception) -> dict[str, JsonValue]:
 
 
 def _headers(error: Exception) -> dict[str, str]:
+    if isinstance(error, UnauthenticatedError):
+        return {"WWW-Authenticate": 'Bearer realm="vadose"'}
+    if isinstance(error, ForbiddenError):
+        challenge = 'Bearer realm="vadose", error="insufficient_scope"'
+        return {"WWW-Authenticate": challenge}
+    if isinstance(error, TooManyRequestsError):
+        return {"Retry-After": str(error.seconds)}
     for known, seconds in _RETRY_SECONDS.items():
         if isinstance(error, known):
             return {"Retry-After": seconds}

@@ -58,7 +58,8 @@ def routes() -> list[Resource]:
 
 def describe_api(request: Request) -> Response:
     """Describe the service by OpenAPI 3.0."""
-    document = openapi_document(Service.of(request).base(request))
+    service = Service.of(request)
+    document = openapi_document(service.base(request), service.settings)
     return JSONResponse(document, media_type=OPENAPI_TYPE)
 
 

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from processes.access.callers import caller_of
+from processes.audit import audit
 from processes.definitions import find_process
 from processes.delivery import deliver, only_values
 from processes.execute_request import check_subscriber, read_body, read_request, request_hash
 from processes.job_query import refuse_unknown
+from processes.jobs.model import Quota
 from processes.outgoing import Outgoing
 from processes.prefer import Preferences, read_preferences, wants_anew
 from processes.references import fetch_references
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from processes.access.callers import Caller
     from processes.definitions import Process
     from processes.execute_request import ExecuteRequest
     from processes.jobs.model import Job
@@ -48,7 +52,10 @@ async def execute(request: Request) -> Response:
     asked = await _fetched(process, await run_in_threadpool(read_request, process, body), service)
     seconds = _patience(process, preferences, service.settings.sync_limit)
     anew = wants_anew(request.headers.getlist("cache-control"))
-    job = await run_in_threadpool(_accept, service, process, asked, alone=seconds > 0, anew=anew)
+    caller = caller_of(request.scope)
+    job = await run_in_threadpool(
+        _accept, service, process, asked, caller, alone=seconds > 0, anew=anew
+    )
     if seconds > 0:
         job = await _wait(request, service, job, seconds)
     base = service.base(request)
@@ -70,16 +77,27 @@ async def _fetched(process: Process, asked: ExecuteRequest, service: Service) ->
 
 
 def _accept(
-    service: Service, process: Process, asked: ExecuteRequest, *, alone: bool, anew: bool
+    service: Service,
+    process: Process,
+    asked: ExecuteRequest,
+    caller: Caller,
+    *,
+    alone: bool,
+    anew: bool,
 ) -> Job:
     """Find or make the job of a request.
 
     A job that its client waits for is nobody else's: it goes when the client goes.
     """
     inputs = read_inputs(process.inputs, asked.inputs)
-    process.check(inputs, service.settings)
-    same = None if alone else request_hash(process, inputs, asked.delivery, asked.subscriber)
-    job, _ = service.store.create(
+    work = process.check(inputs, service.settings)
+    same = (
+        None
+        if alone
+        else request_hash(process, inputs, asked.delivery, asked.subscriber, caller.owner)
+    )
+    settings = service.settings
+    job, new = service.store.create(
         process.id,
         asked.inputs,
         asked.delivery,
@@ -87,8 +105,12 @@ def _accept(
         request_hash=same,
         subscriber=asked.subscriber,
         reuse=not anew,
-        most_waiting=service.settings.jobs_waiting,
+        most_waiting=settings.jobs_waiting,
+        owner=caller.owner,
+        work=work,
+        quota=Quota(jobs=settings.jobs_per_caller, cells=settings.cells_per_day),
     )
+    audit("execute", job=job.id, process=process.id, caller=caller.name, joined=not new)
     service.runner.wake()
     return job
 

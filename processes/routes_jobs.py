@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
 
+from processes.access.callers import caller_of
+from processes.audit import audit
 from processes.delivery import deliver, deliver_one
 from processes.errors import AlreadyDismissedError
 from processes.job_query import read_job_filter
@@ -26,7 +28,7 @@ def list_jobs(request: Request) -> Response:
     """List jobs, newest first, in pages."""
     service = Service.of(request)
     wanted = read_job_filter(request.query_params)
-    jobs, total = service.store.find(wanted)
+    jobs, total = service.find(request, wanted)
     base = service.base(request)
     query = request.query_params
     links = page_links(f"{base}/jobs", query, wanted.limit, wanted.offset, total)
@@ -49,6 +51,8 @@ def dismiss_job(request: Request) -> Response:
     service, job = _job(request)
     if not service.store.dismiss(job.id):
         raise AlreadyDismissedError(job.id)
+    caller = caller_of(request.scope)
+    audit("dismiss", job=job.id, process=job.process_id, caller=caller.name, owner=job.owner)
     service.runner.wake()
     shutil.rmtree(service.settings.work_folder / job.id, ignore_errors=True)
     return JSONResponse(status_info(service.store.get(job.id), service.base(request)))

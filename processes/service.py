@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self, cast
 
+from processes.access.callers import caller_of
 from processes.errors import NoResultsError, ResultsNotReadyError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from processes.jobs.dispatcher import Runner
-    from processes.jobs.model import Job
+    from processes.jobs.model import Job, JobFilter
     from processes.jobs.store import JobStore
     from processes.settings import Settings
 
@@ -55,6 +56,11 @@ class Service:
             reason = ended.message
             raise NoResultsError(ended.id, ended.status, reason, by_client=ended.by_client)
         return outputs
+
+    def find(self, request: Request, wanted: JobFilter) -> tuple[tuple[Job, ...], int]:
+        """Return the jobs of a filter that the caller may see, and how many there are in all."""
+        whose = caller_of(request.scope).sees_only
+        return self.store.find(replace(wanted, owner=whose))
 
     def base(self, request: Request) -> str:
         """Return the service's address, without a slash at its end."""

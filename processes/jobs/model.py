@@ -37,6 +37,8 @@ class JobStatus(StrEnum):
         return self in _TERMINAL
 
 
+ACTIVE = (JobStatus.ACCEPTED, JobStatus.RUNNING)
+"""States of a job that has not ended."""
 _TERMINAL = frozenset({JobStatus.SUCCESSFUL, JobStatus.FAILED, JobStatus.DISMISSED})
 
 
@@ -164,6 +166,32 @@ class Job:
     """When it ended."""
     updated: datetime
     """When anything here last changed."""
+    owner: str | None
+    """Whose it is; None where there was no access control."""
+    cells: int | None
+    """Cells of 1 km that it computes in each month; None where it makes no maps."""
+    months: int | None
+    """Months of maps that were asked for, or most of them that may be; None as for cells."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """How much a job is going to compute."""
+
+    cells: int
+    """Cells of 1 km in each month."""
+    months: int
+    """Months, or most of them that an open interval may have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """How much of the service one owner may have."""
+
+    jobs: int
+    """Jobs that wait or run at a time."""
+    cells: int
+    """Cells times months that may be asked for in 24 hours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,6 +320,8 @@ class JobFilter:
     """Show jobs accepted then or later."""
     created_before: datetime | None = None
     """Show jobs accepted earlier than this."""
+    owner: str | None = None
+    """Whose jobs to show."""
     least_seconds: float | None = None
     """Show jobs that were started and have run at least so long."""
     most_seconds: float | None = None

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
         LogEntry,
         LogLine,
         OutputRecord,
+        Quota,
         Standing,
         Step,
         Subscriber,
+        Work,
     )
 
 MOST_ATTEMPTS = 5
@@ -59,6 +61,9 @@ class JobStore(Protocol):
         subscriber: Subscriber | None = None,
         reuse: bool = True,
         most_waiting: int | None = None,
+        owner: str | None = None,
+        work: Work | None = None,
+        quota: Quota | None = None,
     ) -> tuple[Job, bool]:
         """Accept a job, or find the one that does the same work already.
 
@@ -76,6 +81,8 @@ class JobStore(Protocol):
             anew also what others made before.
         most_waiting
             Most jobs in line; None means that there is always room.
+        owner, work, quota
+            Whose the job is, how much it computes, and how much its owner may have.
 
         Returns
         -------
@@ -86,6 +93,8 @@ class JobStore(Protocol):
         ------
         QueueFullError
             Where a new job would be needed and too many wait.
+        TooManyRequestsError
+            Where a new job would be more than its owner may have.
         """
         ...
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
-VERSION = "0002"
+VERSION = "0003"
 """The newest migration."""
 
 METADATA = MetaData()
@@ -120,10 +120,14 @@ JOBS = Table(
     # How long an ended job ran, so that a list can ask for it without arithmetic of times.
     Column("seconds", Float),
     Column("log_seq", Integer, nullable=False),
+    Column("owner", Words),
+    Column("cells", _NUMBER),
+    Column("months", Integer),
     # All that lists filter by: a page is found, and jobs are counted, without reading the jobs.
     Index("jobs_in_order", "sequence", "status", *_LISTED),
     Index("jobs_by_status", "status", "sequence", *_LISTED),
     Index("jobs_by_request", "request_hash"),
+    Index("jobs_by_owner", "owner", "sequence"),
     sqlite_autoincrement=True,
 )
 """A row per job."""
@@ -157,6 +161,7 @@ ATTEMPTS = Table(
     Column("ended", Time),
     Column("ending", String(16)),
     Column("message", Words, nullable=False),
+    Index("attempts_by_end", "ended"),
 )
 """A row per try of a step."""
 

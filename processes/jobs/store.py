@@ -37,9 +37,11 @@ if TYPE_CHECKING:
         LogEntry,
         LogLine,
         OutputRecord,
+        Quota,
         Standing,
         Step,
         Subscriber,
+        Work,
     )
     from processes.jobs.store_database import Database
 
@@ -92,6 +94,9 @@ class SqlJobStore(JobStore):
         subscriber: Subscriber | None = None,
         reuse: bool = True,
         most_waiting: int | None = None,
+        owner: str | None = None,
+        work: Work | None = None,
+        quota: Quota | None = None,
     ) -> tuple[Job, bool]:
         with self._database.writing() as connection:
             return store_jobs.create(
@@ -104,6 +109,9 @@ class SqlJobStore(JobStore):
                 subscriber=subscriber,
                 reuse=reuse,
                 most_waiting=most_waiting,
+                owner=owner,
+                work=work,
+                quota=quota,
             )
 
     @override

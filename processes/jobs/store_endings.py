@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, null, or_, select, update
 
-from processes.jobs.model import CallbackKind, Ending, JobStatus, Step, StepState
+from processes.jobs.model import ACTIVE, CallbackKind, Ending, JobStatus, Step, StepState
 from processes.jobs.schema import ATTEMPTS, JOBS, OUTPUTS, STEPS
 from processes.jobs.store_database import clock
-from processes.jobs.store_jobs import ACTIVE, add_steps, keep_outputs, lock
+from processes.jobs.store_jobs import add_steps, keep_outputs, lock
 from processes.jobs.store_outbox import tell, withdraw
 from processes.jobs.store_steps import HELD, Claim, advance, close_attempt, get_step, held
 

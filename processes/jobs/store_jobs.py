@@ -12,10 +12,11 @@ from uuid import uuid4
 from sqlalchemy import and_, delete, exists, func, insert, or_, select
 
 from processes.errors import NoSuchJobError, QueueFullError
-from processes.jobs.model import Delivery, Job, JobStatus, OutputRecord, StepState
+from processes.jobs.model import ACTIVE, Delivery, Job, JobStatus, OutputRecord, StepState
 from processes.jobs.schema import CALLBACKS, JOBS, OUTPUTS, STEPS
 from processes.jobs.store_database import clock, take_turns
 from processes.jobs.store_outbox import subscriber_of
+from processes.jobs.store_quotas import check_quota
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,10 +24,8 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
     from sqlalchemy import ColumnElement, Connection, Row, RowMapping
 
-    from processes.jobs.model import JobFilter, Subscriber
+    from processes.jobs.model import JobFilter, Quota, Subscriber, Work
 
-ACTIVE = (JobStatus.ACCEPTED, JobStatus.RUNNING)
-"""States of a job that has not ended."""
 JSON_TYPE = "application/json"
 
 _KNOWN = [JOBS.c[name] for name in Job.__dataclass_fields__]
@@ -45,6 +44,9 @@ def create(
     subscriber: Subscriber | None,
     reuse: bool,
     most_waiting: int | None,
+    owner: str | None,
+    work: Work | None,
+    quota: Quota | None,
 ) -> tuple[Job, bool]:
     """Accept a job, or find the one that does the same work already."""
     take_turns(connection, "create")
@@ -53,6 +55,8 @@ def create(
         return same, False
     if most_waiting is not None and waiting(connection) >= most_waiting:
         raise QueueFullError(most_waiting)
+    if owner is not None and quota is not None:
+        check_quota(connection, owner, work, quota)
     job_id, now = str(uuid4()), clock(connection)
     row = {
         "id": job_id,
@@ -63,6 +67,9 @@ def create(
         "request_hash": request_hash,
         "force": not reuse,
         "steps": len(steps),
+        "owner": owner,
+        "cells": None if work is None else work.cells,
+        "months": None if work is None else work.months,
     }
     connection.execute(insert(JOBS).values(**row, **_NEW, created=now, updated=now))
     add_steps(connection, job_id, [(name, 0) for name in steps])
@@ -194,6 +201,8 @@ def _restrictions(connection: Connection, wanted: JobFilter) -> list[ColumnEleme
     where: list[ColumnElement[bool]] = []
     if wanted.statuses:
         where.append(_one_of(wanted.statuses))
+    if wanted.owner is not None:
+        where.append(JOBS.c.owner == wanted.owner)
     if wanted.process_ids:
         where.append(JOBS.c.process_id.in_(wanted.process_ids))
     if wanted.created_from is not None:

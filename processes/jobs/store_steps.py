@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import case, exists, insert, or_, select, update
 
 from processes.jobs.model import (
+    ACTIVE,
     PREPARE,
     Attempt,
     CallbackKind,
@@ -19,7 +20,7 @@ from processes.jobs.model import (
 )
 from processes.jobs.schema import ATTEMPTS, JOBS, STEPS
 from processes.jobs.store_database import clock
-from processes.jobs.store_jobs import ACTIVE, lock
+from processes.jobs.store_jobs import lock
 from processes.jobs.store_outbox import tell
 
 if TYPE_CHECKING:

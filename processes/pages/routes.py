@@ -35,7 +35,7 @@ _CHANGING = {"Cache-Control": "no-store"}
 def landing_page(request: Request) -> Response:
     """Show what the service is, and where everything is."""
     behind: Behind = request.app.state.behind
-    jobs, _ = Service.of(request).store.find(JobFilter(limit=LATEST))
+    jobs, _ = Service.of(request).find(request, JobFilter(limit=LATEST))
     return render(
         request,
         "landing.html",
@@ -83,7 +83,7 @@ def jobs_page(request: Request) -> Response:
     nothing is left out.
     """
     wanted, asked = _wanted(request)
-    jobs, total = Service.of(request).store.find(wanted)
+    jobs, total = Service.of(request).find(request, wanted)
     return render(
         request,
         "jobs.html",
