@@ -5,7 +5,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check format science cite fuzz chaos load validation lock clean
+.PHONY: help install browser demo serve test check format science cite fuzz chaos load validation lock clean
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -15,6 +15,11 @@ install: .venv/.installed ## Make .venv (PYTHON=… names an interpreter)
 .venv/.installed: requirements-dev.lock pyproject.toml .ci/install
 	@PYTHON="$(PYTHON)" bash .ci/install
 
+browser: docker/browser/dist/index.html ## Build STAC Browser for /browser (with Node.js and npm)
+
+docker/browser/dist/index.html: $(addprefix docker/browser/,build.sh package-lock.json config.js basemaps.config.js)
+	@docker/browser/build.sh
+
 demo: install ## Make a world, downscale it through HTTP, show the maps (DATA=… says where)
 	@$(BIN)/vadose demo --data $(DATA) $(DEMO)
 
@@ -22,6 +27,7 @@ serve: install ## Start the service on ./data
 	@$(BIN)/vadose serve
 
 test: install ## Run every test, with branch coverage
+	@$(MAKE) --silent browser || echo 'vadose: without STAC Browser its tests are skipped' >&2
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest $(PYTEST)
 	@$(BIN)/coverage combine --quiet

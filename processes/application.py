@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from engine.errors import VadoseError
 from processes.behind import Behind
+from processes.browser import CatalogBrowser, browser_root
 from processes.callbacks import Courier
 from processes.catalog_files import EXPOSED_HEADERS, CatalogFiles
 from processes.catalog_objects import CatalogObjects
@@ -124,6 +125,8 @@ def _own_routes(settings: Settings) -> list[BaseRoute]:
         Route("/catalog/", catalog_root),
         Mount("/catalog", _published(settings)),
         Mount("/tiles", Tiles(settings)),
+        Route("/browser", browser_root),
+        Mount("/browser", CatalogBrowser(settings.browser)),
         Mount("/static", Assets()),
         Mount("/models", CatalogFiles(settings.model_folder, items=False)),
     ]

@@ -52,6 +52,8 @@ class Settings(OperationSettings):
     """Port to listen at."""
     pygeoapi_config: Path = Path(__file__).parents[1] / "pygeoapi-config.yml"
     """The service's face: title, contact, resources."""
+    browser: Path = Path(__file__).parents[1] / "docker" / "browser" / "dist"
+    """Folder of the built STAC Browser; without it there is none."""
     jobs_at_once: Annotated[int, Field(ge=1, le=64)] = 2
     """Steps of jobs that run at the same time, each on a worker of its own; others wait in line."""
     jobs_waiting: Annotated[int, Field(ge=1)] = 100
