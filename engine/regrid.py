@@ -108,19 +108,9 @@ class Weights:
             On ``(..., yt, xt)``.
         """
         self._check(values)
-        valid = np.isfinite(values)
-        if weight is not None:
-            valid = valid & (weight > 0)
-        covered = self._product(valid.astype(np.float32))
-        filled = np.where(valid, values, 0).astype(np.float32, copy=False)
-        if weight is None:
-            return Sums(numerator=self._product(filled), denominator=covered, covered=covered)
-        weighted = np.where(valid, weight, 0).astype(np.float32)
-        return Sums(
-            numerator=self._product(filled * weighted),
-            denominator=self._product(weighted),
-            covered=covered,
-        )
+        if len(self.matrices) == 1 and self.matrices[0].indices.dtype == np.int32:
+            return self._sums_at_once(values, weight)
+        return self._sums_by_products(values, weight)
 
     def apply(
         self, values: Floats, weight: Floats | None = None, min_valid: float = 0.5
@@ -147,6 +137,44 @@ class Weights:
         if values.shape[-2:] != tuple(self.source.shape):
             raise GridMismatchError("values", tuple(self.source.shape), values.shape[-2:])
 
+    def _sums_at_once(self, values: Floats, weight: Floats | None) -> Sums:
+        """Sum in one pass over the weights, all dates together."""
+        from engine import sparse_sums  # noqa: PLC0415 - numba takes a second to load
+
+        (matrix,) = self.matrices
+        rows = _as_rows(values, values.shape)
+        parts = [np.empty((len(rows), matrix.shape[0]), np.float32) for _ in range(3)]
+        numerator, denominator, covered = parts
+        compiled = (matrix.data, matrix.indices, matrix.indptr, rows)
+        if weight is None:
+            sparse_sums.add_up(*compiled, numerator, covered)
+            denominator = covered
+        else:
+            heavy = _as_rows(weight, values.shape)
+            sparse_sums.add_up_weighted(*compiled, heavy, numerator, denominator, covered)
+        shape = (*values.shape[:-2], *self.target.shape)
+        return Sums(
+            numerator=numerator.reshape(shape),
+            denominator=denominator.reshape(shape),
+            covered=covered.reshape(shape),
+        )
+
+    def _sums_by_products(self, values: Floats, weight: Floats | None) -> Sums:
+        """Sum by products with the matrices, of copies in which gaps are filled with zeros."""
+        valid = np.isfinite(values)
+        if weight is not None:
+            valid = valid & (weight > 0)
+        covered = self._product(valid.astype(np.float32))
+        filled = np.where(valid, values, 0).astype(np.float32, copy=False)
+        if weight is None:
+            return Sums(numerator=self._product(filled), denominator=covered, covered=covered)
+        weighted = np.where(valid, weight, 0).astype(np.float32)
+        return Sums(
+            numerator=self._product(filled * weighted),
+            denominator=self._product(weighted),
+            covered=covered,
+        )
+
     def _product(self, values: Float32s) -> Float32s:
         stack = values.reshape(-1, *self.source.shape)
         if len(self.matrices) == 1:
@@ -156,6 +184,12 @@ class Weights:
             result = np.stack([(columns @ (rows @ layer).T).T for layer in stack])
         shape = (*values.shape[:-2], *self.target.shape)
         return np.ascontiguousarray(result, dtype=np.float32).reshape(shape)
+
+
+def _as_rows(values: Floats, shape: tuple[int, ...]) -> Float32s:
+    """Return one row of pixels for each date, of values that may have to be repeated."""
+    rows = np.broadcast_to(values, shape).reshape(-1, shape[-2] * shape[-1])
+    return np.ascontiguousarray(rows, dtype=np.float32)
 
 
 def total(parts: Iterable[Sums]) -> Sums:
@@ -179,7 +213,8 @@ def area_weights(source: GeoBox, target: GeoBox, strips: int = STRIPS) -> Weight
     Weights
         Rows of fully covered cells sum to one.
     """
-    return Weights(source=source, target=target, matrices=overlay(source, target, strips))
+    matrices = tuple(map(_narrow, overlay(source, target, strips)))
+    return Weights(source=source, target=target, matrices=matrices)
 
 
 def bilinear_weights(source: GeoBox, target: GeoBox) -> Weights:
@@ -205,7 +240,7 @@ def bilinear_weights(source: GeoBox, target: GeoBox) -> Weights:
         return Weights(source=source, target=target, matrices=(rows, columns))
     rows = _between(row.ravel(), source.shape.y)
     columns = _between(column.ravel(), source.shape.x)
-    matrix = _row_products(rows, columns)
+    matrix = _narrow(_row_products(rows, columns))
     return Weights(source=source, target=target, matrices=(matrix,))
 
 
@@ -302,6 +337,14 @@ def _row_products(rows: Matrix, columns: Matrix) -> Matrix:
     return sparse.csr_array((data.ravel(), index.ravel(), pointer), shape=shape)
 
 
+def _narrow(matrix: Matrix) -> Matrix:
+    """Return a matrix that numbers pixels in 32 bits, where that is enough: less to read."""
+    if max(*matrix.shape, matrix.nnz) > np.iinfo(np.int32).max:
+        return matrix
+    places = (matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32))
+    return sparse.csr_array((matrix.data, *places), shape=matrix.shape)
+
+
 def _digest(kind: str, *grids: GeoBox) -> str:
     parts = [_VERSION, kind]
     for grid in grids:
@@ -323,7 +366,7 @@ def _load(path: Path) -> tuple[Matrix, ...] | None:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = [stored[f"arr_{k}"] for k in range(len(stored.files))]
         return tuple(
-            sparse.csr_array((data, indices, indptr), shape=tuple(shape))
+            _narrow(sparse.csr_array((data, indices, indptr), shape=tuple(shape)))
             for data, indices, indptr, shape in batched(arrays, 4)
         )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):

@@ -49,6 +49,7 @@ PRELOAD = (
     "sklearn.ensemble",
     "onnxruntime",
     "engine.models.compiled.kernel",
+    "engine.sparse_sums",
     "matplotlib.figure",
     "processes.inputs",
     "processes.run",

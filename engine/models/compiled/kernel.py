@@ -3,19 +3,16 @@
 Eight rows go through a tree side by side, each with its own node at hand, so that the processor
 waits for none of them. Rows are taken in tiles, and every tile goes through one tree after the
 other: its values and the tree's words stay in the cache meanwhile.
-
-It is compiled when this module is first loaded, and kept where numba finds a place for it: beside
-the module, or in the folder that ``NUMBA_CACHE_DIR`` names.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numba import njit
+from numba import float32, int64, uint64
 
+from engine.compiling import compiled, inlined, read
 from engine.models.compiled.words import (
     LANES,
     MISSING_SHIFT,
@@ -45,29 +42,8 @@ _SIGN, _TO_SIGN = np.uint32(1 << 31), np.uint32(31)
 _ROOT, _NONE = np.int64(0), np.uint64(0)
 _L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7 = (np.uint64(lane) for lane in range(LANES))
 
-_jit: Final[Any] = partial(njit, nogil=True, boundscheck=False, error_model="numpy")
 
-
-def _inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function into those that call it."""
-    made: Callable[..., Any] = _jit(inline="always")(function)
-    return made
-
-
-def _compiled(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Compile a function at once, and keep the result where there is room for it."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        try:
-            made: Callable[..., Any] = _jit(signature, cache=True)(function)
-        except RuntimeError:  # neither the package's folder nor the user's can be written to
-            made = _jit(signature)(function)
-        return made
-
-    return decorate
-
-
-@_inlined
+@inlined
 def _following(word: Any, values: Any, lane: Any, tree: Any) -> Any:
     """Return the next node's word."""
     value = values[(word & _COLUMN) + lane]
@@ -75,7 +51,7 @@ def _following(word: Any, values: Any, lane: Any, tree: Any) -> Any:
     return tree[((word & _LOW) >> _PLACE) + np.uint64(word < value)]
 
 
-@_inlined
+@inlined
 def _following_gap(word: Any, values: Any, lane: Any, tree: Any) -> Any:
     """Return the next node's word where values may be missing."""
     value = values[(word & _COLUMN) + lane]
@@ -84,7 +60,7 @@ def _following_gap(word: Any, values: Any, lane: Any, tree: Any) -> Any:
     return tree[((word & _LOW) >> _PLACE) + false]
 
 
-@_inlined
+@inlined
 def _leaf_value(word: Any) -> Any:
     return np.uint32(word >> _VALUE).view(np.float32)
 
@@ -92,7 +68,7 @@ def _leaf_value(word: Any) -> Any:
 def _walk(step: Callable[..., Any]) -> Callable[..., Any]:
     """Return how eight rows go through a tree by a kind of steps, adding their leaves' values."""
 
-    @_inlined
+    @inlined
     def walk(tree: Any, values: Any, steps: Any, sums: Any) -> None:
         a = b = c = d = e = f = g = h = tree[_ROOT]
         while True:
@@ -112,7 +88,7 @@ def _walk(step: Callable[..., Any]) -> Callable[..., Any]:
 _walk_whole, _walk_with_gaps = _walk(_following), _walk(_following_gap)
 
 
-@_inlined
+@inlined
 def _word_of(value: Any) -> Any:
     """Return a value as a word, see `engine.models.compiled.words`."""
     if np.isnan(value):
@@ -122,7 +98,7 @@ def _word_of(value: Any) -> Any:
     return np.uint64(rank) << _VALUE
 
 
-@_inlined
+@inlined
 def _lay(rows: Any, values: Any) -> Any:
     """Lay out at most eight rows as words abreast, the last one repeated; tell of gaps."""
     gaps = False
@@ -134,7 +110,7 @@ def _lay(rows: Any, values: Any) -> Any:
     return gaps
 
 
-@_compiled("void(uint64[::1], int64[::1], int64, int64, float32[:, ::1], float32[::1])")
+@compiled(read(uint64), read(int64), int64, int64, read(float32, 2), float32[::1])
 def predict(  # noqa: PLR0917 - numba's compiled functions are fastest without names
     words: Any, starts: Any, steps: Any, tile: Any, rows: Any, result: Any
 ) -> None:
