@@ -28,6 +28,7 @@ class Extension(StrEnum):
     RENDER = f"{_BASE}render/v2.0.0/schema.json"
     DATACUBE = f"{_BASE}datacube/v2.3.0/schema.json"
     THEMES = f"{_BASE}themes/v1.0.0/schema.json"
+    WEB_MAP_LINKS = f"{_BASE}web-map-links/v1.2.0/schema.json"
     MLM = f"{_BASE}mlm/v1.5.2/schema.json"
 
 

@@ -178,7 +178,9 @@ def _link_tiles(item: pystac.Item, made: MonthlyMap, names: Sequence[str]) -> No
     for name in (key for key in layers if key in names and layers[key].palette is not None):
         href = f"{tiles}/collections/{item.collection_id}/items/{item.id}/{name}"
         address = f"{href}/WebMercatorQuad/tilejson.json"
-        item.add_link(link("tilejson", address, f"{layers[name].title} as tiles"))
+        drawn = link("tilejson", address, f"{layers[name].title} as tiles")
+        drawn.extra_fields["render"] = name
+        item.add_link(drawn)
     item.stac_extensions.append(str(Extension.WEB_MAP_LINKS))
 
 

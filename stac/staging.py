@@ -164,7 +164,8 @@ def _stage_record(folder: Path, made: MonthlyMap) -> StagedAsset:
 def _record(made: MonthlyMap) -> dict[str, object]:
     """Return the provenance as JSON data, without the job and the recipe, which change nothing."""
     series, provenance = made.series, asdict(made.provenance)
-    del provenance["job_href"], provenance["recipe"]
+    for other in ("job_href", "tiles_href", "recipe"):
+        del provenance[other]
     return {
         "series": series.digest,
         "product": series.product,

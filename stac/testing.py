@@ -67,7 +67,9 @@ def toy_series(region: str = "toy-synthetic", **changes: object) -> Series:
     return Series(**{**given, **changes})  # type: ignore[arg-type]
 
 
-def toy_provenance(*, synthetic: bool = True, job_href: str | None = None) -> Provenance:
+def toy_provenance(
+    *, synthetic: bool = True, job_href: str | None = None, tiles_href: str | None = None
+) -> Provenance:
     """Return where a toy map comes from."""
     return Provenance(
         region_title="Toyland",
@@ -81,6 +83,7 @@ def toy_provenance(*, synthetic: bool = True, job_href: str | None = None) -> Pr
         synthetic="true: made by the vadose world, preset toy, seed 1" if synthetic else None,
         omissions=("albedo: not in the archive",),
         job_href=job_href,
+        tiles_href=tiles_href,
     )
 
 

@@ -15,6 +15,7 @@ from processes.settings import Settings
 from stac.publish import publish_month
 from stac.store import LocalCatalog
 from stac.testing import AREA, MAY, toy_dataset, toy_provenance, toy_series
+from stac.validate import validate_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +37,9 @@ def client(
     """Give a client of a service that has one map."""
     settings = Settings.load(data=tmp_path_factory.mktemp("tiled"))
     catalog = LocalCatalog(settings.catalog_folder)
-    publish_month(catalog, toy_series(), MAY, toy_dataset(), toy_provenance())
+    made = toy_provenance(tiles_href="https://maps.example.org/tiles")
+    publish_month(catalog, toy_series(), MAY, toy_dataset(), made)
+    assert validate_catalog(catalog) == []
     with serve(settings, run_jobs=False) as found:
         yield found
 
@@ -100,6 +103,21 @@ def test_tiles_are_described(client: httpx.Client) -> None:
     reply = client.get(address)
     assert reply.headers["Content-Type"] in ("image/png", "image/jpeg")
     assert "max-age" in reply.headers["Cache-Control"]
+
+
+def test_items_link_their_tiles(client: httpx.Client) -> None:
+    """Every layer that has colours, in the catalogue and in searches; bits have none."""
+    path = f"/collections/{COLLECTION}/items/{ITEM}"
+    own = client.get(f"/catalog/{COLLECTION}/{ITEM}/{ITEM}.json").json()
+    for item in (own, client.get(f"/stac{path}").json()):
+        links = [link for link in item["links"] if link["rel"] == "tilejson"]
+        assert all(link["title"].endswith(" as tiles") for link in links)
+        addresses = [link["href"].replace("https://maps.example.org", "") for link in links]
+        assert {address.split("/")[6] for address in addresses} == set(
+            item["properties"]["renders"]
+        )
+        for address in addresses:
+            assert client.get(address).json()["tilejson"]
 
 
 @pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
