@@ -14,10 +14,10 @@ from one_up import world_one_up
 from paper import beside_the_paper
 from plan import MAIN_SMAP, Plan
 from real import north_america, samples, south_africa
-from sif import negative_control, reconstruction
-from worlds import PAPER, SIF_INPUTS, STANDARD, Cube, WorldName, with_place_names, world
+from sif import arms, negative_control, reconstruction
+from worlds import PAPER, STANDARD, Cube, WorldName, with_place_names, world
 
-from engine.ablation import ablation, with_columns
+from engine.ablation import with_columns
 from engine.features import FEATURES
 from engine.files import atomic_path
 from engine.models.card import library_versions
@@ -216,18 +216,17 @@ class Bench:
         self, candidate: Candidate, split: SplitName, seeds: tuple[int, ...]
     ) -> dict[str, Any]:
         table, splits = self.rows()
-        return ablation(
+        return arms(
             table,
             candidate,
             splits,
             split,
-            sif_inputs=SIF_INPUTS,
+            resamples=self.plan.resamples,
             seeds=seeds,
             threads=self.threads,
-            progress=self.report.progress,
-            resamples=self.plan.resamples,
             predict=self.kept.predictions,
-        ).model_dump()
+            progress=self.report.progress,
+        )
 
     def importance(self) -> None:
         """Ask what the models lean on."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from engine.models.candidates import Candidate
     from engine.models.crossval import HoldsOut
+    from engine.models.splits import SplitName, Splits
+    from engine.models.table import Table
     from engine.progress import Progress
 
 
@@ -74,6 +76,32 @@ def negative_control(
     standard = [f.name for f in table.features if f.name in STANDARD]
     splits, _ = measured_splits(with_columns(table, standard), threads=threads)
     split = next(name for name in plan.sif_splits if name in splits.found)
+    return arms(
+        table,
+        candidate,
+        splits,
+        split,
+        resamples=plan.resamples,
+        seeds=seeds,
+        threads=threads,
+        predict=predict,
+        progress=progress,
+    )
+
+
+def arms(
+    table: Table,
+    candidate: Candidate,
+    splits: Splits,
+    split: SplitName,
+    *,
+    resamples: int,
+    seeds: Sequence[int],
+    threads: int,
+    predict: HoldsOut,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Run all arms in one split of a world's rows."""
     made = ablation(
         table,
         candidate,
@@ -83,7 +111,7 @@ def negative_control(
         seeds=seeds,
         threads=threads,
         progress=progress,
-        resamples=plan.resamples,
+        resamples=resamples,
         predict=predict,
     )
     return made.model_dump()
