@@ -48,6 +48,11 @@ class Sources:
         return (*self.granules, *self.around, *self.partners)
 
 
+def sif_product(archive: Archive) -> str:
+    """Return the product that SIF is taken from: one for all months, since their signals differ."""
+    return SourceFinder(archive).products(FEATURES["sif"])[0]
+
+
 class SourceFinder:
     """Finds the granules of features in an archive.
 

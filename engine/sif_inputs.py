@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.errors import MissingDataError, wanted_for
 from engine.feature_groups import days_of, untouched
+from engine.feature_sources import sif_product
 from engine.features import SIF_PREDICTORS
 from engine.grids import lonlat
 from engine.solar import clear_sky_par
@@ -86,14 +87,15 @@ def esif_field(store: FeatureStore, period: Period) -> Field:
     MissingDataError
         Where there is no granule, or it does not touch the area.
     """
-    granules = store.archive.granules("eSIF", period)
+    product = sif_product(store.archive)
+    granules = store.archive.granules(product, period)
     if not granules:
-        raise MissingDataError("eSIF", days_of(period), "one granule of these 8 days")
+        raise MissingDataError(product, days_of(period), "one granule of these 8 days")
     granule = max(granules, key=lambda granule: shared_days(granule, period))
     with wanted_for(days_of(period)):
         fields = store.decode(granule, ["sif"])
     if not fields:
-        raise untouched("eSIF", days_of(period), store.region.name)
+        raise untouched(product, days_of(period), store.region.name)
     return fields["sif"]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from engine.archive import Archive, soil_moisture_months
 from engine.errors import InputError, MissingDataError
+from engine.feature_sources import sif_product
 from engine.feature_store import FeatureStore
 from engine.features import FEATURES, SIF_PREDICTORS
 from engine.models.store import ModelStore
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from processes.settings import Settings
 
 SIF = "sif"
-_SIF_PRODUCTS = ("eSIF", *dict.fromkeys(feature.product for feature in SIF_PREDICTORS.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +206,12 @@ def _check_own(store: FeatureStore, names: Iterable[str]) -> None:
 
 
 def _sif_coverage(archive: Archive) -> Coverage:
-    return {product: archive.months(product) for product in _SIF_PRODUCTS}
+    return {product: archive.months(product) for product in _sif_products(archive)}
+
+
+def _sif_products(archive: Archive) -> tuple[str, ...]:
+    predictors = (feature.product for feature in SIF_PREDICTORS.values())
+    return (sif_product(archive), *dict.fromkeys(predictors))
 
 
 def _products(
@@ -215,7 +220,7 @@ def _products(
     """Return the known products that are needed, and the features that need them."""
     needed: dict[str, list[str]] = {}
     if with_sif:
-        needed |= {product: [SIF] for product in _SIF_PRODUCTS}
+        needed |= {product: [SIF] for product in _sif_products(store.archive)}
     for feature in _standard(store, names):
         for product in store.products(feature.name):
             needed.setdefault(product, []).append(feature.name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  (typer reads it)
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,20 +45,55 @@ def fetch(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Tell what would be fetched, and stop.")
     ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Look again for what is new, until stopped.")
+    ] = False,
+    every: Annotated[float, typer.Option(help="Hours between two looks.", min=0.01)] = 24,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a line an event.")] = False,
 ) -> None:
     """Bring what an archive lacks of what a region's maps need, from those who provide it."""
     settings = Settings.load(data=data, archive=archive, region=region, sources=sources)
     configure_logging("WARNING")
+    names = None if products is None else [name.strip() for name in products.split(",")]
+    asked = _Asked(settings=settings, period=period, products=names, as_json=as_json)
+    if follow and not dry_run:
+        _follow(asked, 3600 * every)
+    else:
+        _look(asked, dry_run=dry_run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the command was asked for."""
+
+    settings: Settings
+    period: str
+    products: list[str] | None
+    as_json: bool
+
+
+def _follow(asked: _Asked, seconds: float) -> None:
+    """Look again and again; a provider that fails today may answer tomorrow."""
+    from processes.fetch.errors import IncompleteError, ProviderError  # noqa: PLC0415
+
+    while True:
+        try:
+            _look(asked, dry_run=False)
+        except (IncompleteError, ProviderError) as error:
+            typer.echo(f"vadose: {error}", err=True)
+        time.sleep(seconds)
+
+
+def _look(asked: _Asked, *, dry_run: bool) -> None:
+    """Make a plan, and carry it out unless it is only to be told."""
     from processes.fetch.road import open_client, planned  # noqa: PLC0415
 
-    names = None if products is None else [name.strip() for name in products.split(",")]
-    with open_client(settings) as client:
-        plan = planned(settings, period, names, client)
+    with open_client(asked.settings) as client:
+        plan = planned(asked.settings, asked.period, asked.products, client)
         if dry_run:
-            _tell(plan, as_json=as_json)
+            _tell(plan, as_json=asked.as_json)
         else:
-            _carry_out(plan, settings, client, as_json=as_json)
+            _carry_out(plan, asked, client)
 
 
 def _tell(plan: Plan, *, as_json: bool) -> None:
@@ -71,19 +108,28 @@ def _tell(plan: Plan, *, as_json: bool) -> None:
         console.print(shown)
 
 
-def _carry_out(plan: Plan, settings: Settings, client: Client, *, as_json: bool) -> None:
+def _carry_out(plan: Plan, asked: _Asked, client: Client) -> None:
     from processes.fetch.fetching import fetch as carry_out  # noqa: PLC0415
     from processes.fetch.road import check  # noqa: PLC0415
     from processes.fetch.showing import Bars, Lines, document  # noqa: PLC0415
 
-    check(plan, settings, client)
-    if as_json:
+    archive = asked.settings.archive_folder
+    check(plan, asked.settings, client)
+    if asked.as_json:
         lines = Lines(typer.echo)
         lines.tell("plan", plan=document(plan, offers=False))
-        done = carry_out(plan, settings.archive_folder, client, lines)
+        done = carry_out(plan, archive, client, lines)
         lines.tell("done", files=done.files, bytes=done.transferred)
         return
     _tell(plan, as_json=False)
     with Bars(plan, Console(stderr=True)) as bars:
-        done = carry_out(plan, settings.archive_folder, client, bars)
-    typer.echo(f"{done.files} files are in {settings.archive_folder}")
+        done = carry_out(plan, archive, client, bars)
+    _tell_maps(asked)
+
+
+def _tell_maps(asked: _Asked) -> None:
+    """Show what the archive has now, and which maps it allows."""
+    from processes.inventory import table, take  # noqa: PLC0415
+
+    console = Console()
+    console.print(table(take(asked.settings, asked.period), console.width))

@@ -34,11 +34,11 @@ class ListingFinder:
         return [
             offer
             for folder in _folders(wanted)
-            for name, (address, size) in self._listed(folder).items()
+            for name, (address, size) in self.listed(folder).items()
             if (offer := _offer(name, address, size, wanted)) is not None
         ]
 
-    def _listed(self, folder: str) -> Mapping[str, tuple[str, int | None]]:
+    def listed(self, folder: str) -> Mapping[str, tuple[str, int | None]]:
         """Return address and size by name; nothing where there is no such folder."""
         if not folder.startswith(("http://", "https://")):
             return dict(_local(Path(folder.removeprefix("file://"))))

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from engine.granules import Granule
     from processes.fetch.wanted import Wanted
 
-type Way = Literal["file", "subset", "raster", "copy"]
-"""How it comes: whole, cut out by the provider, cut out by ranges, or from a folder."""
+type Way = Literal["file", "subset", "raster", "soundings", "copy"]
+"""How it comes: whole, cut out by the provider, cut out by ranges, gathered from several files by
+ranges, or from a folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,8 @@ class Offer:
     """What its name announces."""
     way: Way = "file"
     """How it comes."""
+    parts: tuple[str, ...] = ()
+    """Where the files lie that it is gathered from."""
     login: str | None = None
     """Which login it needs."""
 

@@ -10,6 +10,7 @@ from engine.products.names import rank
 from processes.fetch.cmr import CmrFinder
 from processes.fetch.listings import ListingFinder
 from processes.fetch.rasters import RasterFinder
+from processes.fetch.soundings import SoundingsFinder
 from processes.fetch.wanted import Wanted, chosen_products, versions_by_month, want
 
 if TYPE_CHECKING:
@@ -125,10 +126,12 @@ class Planner:
 
     def __init__(self, client: Client, sources: Mapping[str, Source]) -> None:
         self._sources = sources
+        listings = ListingFinder(client)
         self._finders: Mapping[Protocol, Finder] = {
             "cmr": CmrFinder(client),
-            "listing": ListingFinder(client),
+            "listing": listings,
             "raster": RasterFinder(),
+            "soundings": SoundingsFinder(listings),
         }
 
     def plan(

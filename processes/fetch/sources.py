@@ -17,8 +17,9 @@ from engine.products.spec import Frozen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-type Protocol = Literal["cmr", "listing", "raster"]
-"""How files are found: NASA's catalogue, a folder's listing, or the window of a known raster."""
+type Protocol = Literal["cmr", "listing", "raster", "soundings"]
+"""How files are found: NASA's catalogue, a folder's listing, the window of a known raster, or the
+daily files of soundings that a folder lists."""
 
 LOGINS = "logins.toml"
 """Name of the file about logins, beside those about products."""
@@ -100,6 +101,8 @@ class Source(Frozen):
     """Days from an observation to its file, as a rule."""
     file_bytes: int = 0
     """Size of a file, as a rule."""
+    read_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of a file of soundings that is read for a region."""
     at_once: Annotated[int, Field(ge=1, le=32)] = 3
     """Requests to its host at a time."""
     otherwise: str | None = None

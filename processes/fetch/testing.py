@@ -156,6 +156,7 @@ class Providers:
             (folder / f"{product}.toml").write_text(f'url = "{data}/search"\n')
         (folder / "CHIRPS.toml").write_text(f'url = "{data}/list/CHIRPS/{{year}}/"\n')
         (folder / "eSIF.toml").write_text(f'url = "{data}/list/eSIF/{{year}}/"\n')
+        (folder / "TROPOSIF.toml").write_text(f'url = "{data}/list/soundings/{{year}}/"\n')
         (folder / "SoilGrids.toml").write_text(f'url = "{data}/open/{{variable}}_0-5cm_mean.vrt"\n')
         (folder / "logins.toml").write_text(
             '[earthdata]\ntitle = "Earthdata Login"\naccounts = "https://urs.example/"\n'

@@ -16,6 +16,7 @@ from processes.fetch.errors import BrokenFileError, ProviderError
 from processes.fetch.offers import shown
 from processes.fetch.provenance import write_note
 from processes.fetch.rasters import cut_raster
+from processes.fetch.soundings import gather_soundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +82,8 @@ class Transfer:
         return came
 
     def _come(self, offer: Offer, part: Path, arrived: Arrived) -> int:
+        if offer.way == "soundings":
+            return gather_soundings(self.client, offer, self.area, part, arrived)
         if offer.way == "raster":
             came = cut_raster(offer, self.area, part)
         elif offer.way == "copy":

@@ -31,7 +31,7 @@ def test_a_complete_archive_lacks_nothing(tmp_path: Path) -> None:
     taken = inventory_of(write_names(tmp_path, file_names(SPRING)), toy_region())
     assert taken.months == SPRING
     short = {one.product for one in taken.holdings if not one.count().complete}
-    assert short == {"MOD16A2"}
+    assert short == {"MOD16A2", "TROPOSIF"}
     assert taken.holding("SPL4SMGP").count() == Count(found=480, expected=480)
     assert taken.holding("CHIRPS").count([SPRING[0]]) == Count(found=29, expected=29)
     assert taken.holding("MOD11A2").count() == Count(found=9, expected=9)

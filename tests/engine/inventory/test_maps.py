@@ -76,7 +76,7 @@ def test_without_coarse_sif_there_is_soil_moisture_still(tmp_path: Path) -> None
     names = file_names(SPRING) | {"eSIF": []}
     taken = inventory_of(write_names(tmp_path, names), toy_region())
     assert only_run(taken) == (
-        "without SIF, because eSIF 0 of 9 files (half of the days are needed)"
+        "without SIF, because eSIF or TROPOSIF 0 of 9 files (half of the days are needed)"
     )
     assert {one.verdict for one in taken.maps} == {Verdict.WITHOUT_SIF}
 

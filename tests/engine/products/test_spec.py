@@ -40,6 +40,7 @@ def test_the_products_of_the_paper_are_known():
         "SPL4SMGP": ["soil_moisture", "soil_temperature"],
         "SRTM": ["elevation"],
         "SoilGrids": ["clay", "sand", "silt"],
+        "TROPOSIF": ["sif", "sif_error"],
         "eSIF": ["sif"],
     }
 

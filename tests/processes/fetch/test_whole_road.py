@@ -22,6 +22,7 @@ from processes.fetch.provenance import read_note
 from processes.fetch.testing_road import Road, walk
 from processes.run import run_process
 from processes.validation import read_inputs
+from stac.read import items_of
 from stac.store import LocalCatalog
 from stac.validate import validate_catalog
 
@@ -52,6 +53,25 @@ def test_two_commands_lead_to_a_map(road: Road, tiny_world: World) -> None:
     run_process("downscale-smap", read_inputs(process.inputs, inputs), road.settings, "r", silent)
     catalog = LocalCatalog(road.settings.catalog_folder)
     assert not validate_catalog(catalog)
+    _assert_origins_told(catalog, road)
+
+
+def _assert_origins_told(catalog: LocalCatalog, road: Road) -> None:
+    """Demand of a map's item that it tells where, when and on which terms its files were had."""
+    (item,) = (
+        item
+        for collection in ("soil-moisture-1km-monthly",)
+        for item in items_of(catalog, collection)
+    )
+    links = [one.to_dict() for one in item.links if one.rel == "derived_from"]
+    told = {one["title"]: one for one in links if "vadose:product" in one}
+    for name, path in road.granules().items():
+        note = read_note(path)
+        if name in told and note is not None:
+            assert told[name]["vadose:retrieved_from"] == note.url
+            assert told[name]["vadose:licence"] == note.licence
+            assert told[name]["file:checksum"].endswith(note.sha256)
+    assert sum("vadose:retrieved" in one for one in told.values()) > 30 * 8
 
 
 def _assert_same_values(fetched: Path, world: World) -> None:
