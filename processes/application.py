@@ -28,12 +28,15 @@ from processes.jobs.store import open_store
 from processes.landing import conformance, landing
 from processes.negotiation import Resource
 from processes.pages.assets import Assets
+from processes.pages.months import months_document, months_page
 from processes.pages.routes import conformance_page, landing_page
 from processes.pages.security import PageSecurity
 from processes.problems import answer_error
 from processes.routes import routes
 from processes.search.mount import Search
 from processes.service import Service
+from processes.telemetry.metrics import Metrics
+from processes.telemetry.requests import Measured, show_metrics
 from processes.tiles.mount import Tiles
 
 if TYPE_CHECKING:
@@ -69,6 +72,7 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
     courier = Courier(store, settings)
     search = Search(settings)
     readiness = Readiness.of(settings, store)
+    metrics = Metrics(store)
 
     @asynccontextmanager
     async def lifespan(_application: Starlette) -> AsyncIterator[None]:
@@ -86,7 +90,13 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
 
     application = Starlette(
         routes=[*_own_routes(settings), *_search_routes(search), *behind.routes()],
-        middleware=[_cross_origin(), Middleware(PageSecurity), *_gate(settings, store)],
+        middleware=[
+            Middleware(Measured, metrics=metrics),
+            *_traced(settings),
+            _cross_origin(),
+            Middleware(PageSecurity),
+            *_gate(settings, store),
+        ],
         exception_handlers={
             VadoseError: answer_error,
             HTTPException: answer_error,
@@ -96,7 +106,7 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
     )
     application.state.behind = behind
     application.state.readiness = readiness
-    application.state.service = Service(settings, store, runner)
+    application.state.service = Service(settings, store, runner, metrics)
     return application
 
 
@@ -120,11 +130,13 @@ def _own_routes(settings: Settings) -> list[BaseRoute]:
         Resource("/health", GET=health),
         Resource("/health/live", GET=live),
         Resource("/health/ready", GET=ready),
+        Resource("/metrics", GET=show_metrics),
         *routes(),
         Route("/jobs/{job_id}/files/{path:path}", job_file),
         Route("/catalog/", catalog_root),
         Mount("/catalog", _published(settings)),
         Mount("/tiles", Tiles(settings)),
+        Resource("/months", page=film_query, html=months_page, GET=months_document),
         Route("/browser", browser_root),
         Mount("/browser", CatalogBrowser(settings.browser)),
         Mount("/static", Assets()),
@@ -157,6 +169,15 @@ async def job_file(request: Request) -> Response:
     if not folder.is_dir():
         raise HTTPException(404)
     return await CatalogFiles(folder).get_response(request.path_params["path"], request.scope)
+
+
+def _traced(settings: Settings) -> list[Middleware]:
+    """Return who traces requests, where somebody wants traces."""
+    if settings.traces is None:
+        return []
+    from processes.telemetry.traces import Traced, tracer  # noqa: PLC0415  (an extra)
+
+    return [Middleware(Traced, tracer=tracer(settings))]
 
 
 def _gate(settings: Settings, store: JobStore) -> list[Middleware]:

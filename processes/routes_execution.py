@@ -111,6 +111,7 @@ def _accept(
         quota=Quota(jobs=settings.jobs_per_caller, cells=settings.cells_per_day),
     )
     audit("execute", job=job.id, process=process.id, caller=caller.name, joined=not new)
+    service.metrics.execution(process.id, joined=not new)
     service.runner.wake()
     return job
 

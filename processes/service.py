@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from processes.jobs.model import Job, JobFilter
     from processes.jobs.store import JobStore
     from processes.settings import Settings
+    from processes.telemetry.metrics import Metrics
 
 _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  (to listen at, not to be found at)
 
@@ -32,6 +33,8 @@ class Service:
     """The jobs."""
     runner: Runner
     """Who runs them."""
+    metrics: Metrics
+    """What is counted."""
 
     @classmethod
     def of(cls, request: Request) -> Self:

@@ -37,7 +37,10 @@ def setting_problems(settings: Settings) -> Iterator[InputError]:
     yield from _address_problems(settings)
     yield from _access_problems(settings)
     yield from _cluster_problems(settings)
-    for check in (_check_database, _check_catalog, _check_secret, _check_face, _check_region):
+    for check in (
+        *(_check_database, _check_catalog, _check_secret),
+        *(_check_face, _check_region, _check_traces),
+    ):
         yield from _found_by(check, settings)
 
 
@@ -119,6 +122,13 @@ def _check_catalog(settings: Settings) -> None:
     from processes.catalog_place import service_catalog  # noqa: PLC0415
 
     service_catalog(settings)
+
+
+def _check_traces(settings: Settings) -> None:
+    from processes.telemetry.traces import tracer  # noqa: PLC0415
+
+    if settings.traces is not None:
+        tracer(settings)
 
 
 def _check_secret(settings: Settings) -> None:

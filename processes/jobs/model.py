@@ -245,6 +245,40 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """Jobs and steps in numbers."""
+
+    jobs: Mapping[tuple[str, JobStatus], int]
+    """Jobs that are kept, by process and state."""
+    steps: Mapping[StepState, int]
+    """Steps of the jobs that have not ended, by state."""
+    longest_wait: float
+    """How long the first job in line has waited, seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedAttempt:
+    """An attempt that has ended, as it is measured."""
+
+    key: tuple[str, str, int]
+    """Job, step and number."""
+    process_id: str
+    """The process of its job."""
+    step: str
+    """``month``, or the name of a step that is none."""
+    ending: Ending
+    """How it ended."""
+    ended: datetime
+    """When it ended."""
+    seconds: float
+    """How long it took."""
+    cells: int
+    """Cells of 1 km that it computed."""
+    reused: bool
+    """Whether its month was there already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogEntry:
     """One line of a log, to be kept."""
 

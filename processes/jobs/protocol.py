@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Attempt,
         Callback,
         Delivery,
+        EndedAttempt,
         Job,
         JobFilter,
         LogEntry,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         OutputRecord,
         Quota,
         Standing,
+        Statistics,
         Step,
         Subscriber,
         Work,
@@ -347,6 +349,16 @@ class JobStore(Protocol):
 
     def log_lines(self, job_id: str, after: int = 0, limit: int = 1000) -> tuple[LogLine, ...]:
         """Return lines of a job's log in their order, from after a number."""
+        ...
+
+    # Numbers, for those who watch
+
+    def statistics(self) -> Statistics:
+        """Count jobs and steps."""
+        ...
+
+    def ended_attempts(self, since: datetime) -> tuple[EndedAttempt, ...]:
+        """Return the attempts that ended then or later."""
         ...
 
     # Callbacks, for the one who delivers them

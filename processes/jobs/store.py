@@ -15,6 +15,7 @@ from processes.jobs import (
     store_leaders,
     store_logs,
     store_outbox,
+    store_statistics,
     store_steps,
 )
 from processes.jobs.migrate import open_database
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from processes.jobs.model import (
         Attempt,
         Callback,
+        EndedAttempt,
         Job,
         JobFilter,
         LogEntry,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
         OutputRecord,
         Quota,
         Standing,
+        Statistics,
         Step,
         Subscriber,
         Work,
@@ -292,6 +295,16 @@ class SqlJobStore(JobStore):
     def log_lines(self, job_id: str, after: int = 0, limit: int = 1000) -> tuple[LogLine, ...]:
         with self._database.reading() as connection:
             return store_logs.log_lines(connection, job_id, after, limit)
+
+    @override
+    def statistics(self) -> Statistics:
+        with self._database.reading() as connection:
+            return store_statistics.statistics(connection)
+
+    @override
+    def ended_attempts(self, since: datetime) -> tuple[EndedAttempt, ...]:
+        with self._database.reading() as connection:
+            return store_statistics.ended_attempts(connection, since)
 
     @override
     def due_callbacks(self, now: datetime | None = None, limit: int = 100) -> tuple[Callback, ...]:

@@ -23,6 +23,7 @@ from processes.jobs.forkserver import ForkServerLostError
 from processes.jobs.limits import Limits
 from processes.jobs.messages import Failed, Fenced, Finished, Progressed
 from processes.jobs.model import JobStatus, LogEntry, Standing
+from processes.telemetry.traces import attempt_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +82,8 @@ class Supervisor:
                     job_id, step, holder=self.holder, lease=self.settings.lease
                 )
                 if claimed is not None:
-                    self._attempt(claimed)
+                    with attempt_span(self.settings, claimed):
+                        self._attempt(claimed)
             except (StoreUnavailableError, NoSuchJobError, StoppedError) as error:
                 LOGGER.warning("job %s, step %s: %s", job_id, step, error)
             except Exception:
