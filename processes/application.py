@@ -28,6 +28,8 @@ from processes.jobs.store import open_store
 from processes.landing import conformance, landing
 from processes.negotiation import Resource
 from processes.pages.assets import Assets
+from processes.pages.filmstrip import film_query
+from processes.pages.months import months_document, months_page
 from processes.pages.routes import conformance_page, landing_page
 from processes.pages.security import PageSecurity
 from processes.problems import answer_error
@@ -135,6 +137,7 @@ def _own_routes(settings: Settings) -> list[BaseRoute]:
         Route("/catalog/", catalog_root),
         Mount("/catalog", _published(settings)),
         Mount("/tiles", Tiles(settings)),
+        Resource("/months", page=film_query, html=months_page, GET=months_document),
         Route("/browser", browser_root),
         Mount("/browser", CatalogBrowser(settings.browser)),
         Mount("/static", Assets()),

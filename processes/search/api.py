@@ -94,7 +94,12 @@ def create_search(settings: Settings, index: CatalogIndex) -> FastAPI:
         # Below the mount, the address of a request's root ends with the mount's path.
         here = str(request.base_url).rstrip("/").removesuffix(PATH)
         base = here if settings.url is None else str(settings.url).rstrip("/")
-        return Addresses(api=f"{base}{PATH}", files=f"{base}/catalog", title=texts.title)
+        return Addresses(
+            api=f"{base}{PATH}",
+            files=f"{base}/catalog",
+            months=f"{base}/months",
+            title=texts.title,
+        )
 
     client = CatalogClient(index=index, addresses=addresses, landing_page_id=texts.id)
     searching = [

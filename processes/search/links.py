@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from stac.documents import absolute, below, collection_key, item_key
 from stac.media import GEOJSON, JSON
+from stac.records.description import PRODUCT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,8 @@ class Addresses:
     """The API's root, without a slash at its end."""
     files: str
     """The catalogue's root folder, without a slash at its end."""
+    months: str
+    """The page that shows months as pictures."""
     title: str
     """Of the catalogue."""
 
@@ -45,6 +49,7 @@ class Addresses:
             link("items", f"{own}/items", f"Items of {title}", GEOJSON),
             link(_QUERYABLES, f"{self.api}/queryables", "What filters may name", SCHEMA),
             link("canonical", f"{self.files}/{key}", f"{title}, as a file", JSON),
+            *self._months(document),
         ]
         return self._absolute(document, key, links)
 
@@ -62,6 +67,13 @@ class Addresses:
             link("canonical", f"{self.files}/{key}", f"{title}, as a file", GEOJSON),
         ]
         return self._absolute(document, key, links)
+
+    def _months(self, collection: Document) -> list[dict[str, Any]]:
+        """Return a link to the pictures of a collection of maps."""
+        if PRODUCT not in collection:
+            return []
+        page = f"{self.months}?{urlencode({'collection': collection['id'], 'f': 'html'})}"
+        return [link("alternate", page, "All months as pictures", "text/html")]
 
     def _absolute(
         self, document: Document, key: str, links: list[dict[str, Any]]

@@ -31,6 +31,7 @@ PAGES = (
     "/processes/downscale-smap",
     "/processes/reconstruct-sif",
     "/jobs",
+    "/months",
 )
 
 
