@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from engine.models.graphs.wire import field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,13 +26,32 @@ ROWS_PER_CALL = "rows_per_call"
 _OPSETS = (("", 21), ("ai.onnx.ml", 5))
 _IR_VERSION = 10
 
+_MODEL_GRAPH, _GRAPH_NODE, _NODE_OUTPUT = 7, 1, 2
+"""Numbers of fields in ONNX' messages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forest:
+    """An operator that reads the features alone, in the bytes of the file."""
+
+    output: str
+    """Name of what it gives."""
+    content: bytes
+    """The operator's message without its output."""
+
+    def written(self) -> bytes:
+        """Return it as a piece of a graph's message."""
+        return field(_GRAPH_NODE, self.content + field(_NODE_OUTPUT, self.output.encode()))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
     """Operators from the features ``(n, f)`` to one value a row ``(n, 1)``, both float32."""
 
-    nodes: tuple[onnx.NodeProto, ...]
+    nodes: tuple[onnx.NodeProto, ...] = ()
     constants: tuple[onnx.TensorProto, ...] = ()
+    forests: tuple[Forest, ...] = ()
+    """Further operators, which stand before the others."""
     output: str = OUTPUT
     """Name of the value that the last operator gives."""
     rows_per_call: int = 8192
@@ -50,6 +71,7 @@ class Drawing:
         self.prefix = prefix
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
+        self._forests: list[Forest] = []
 
     def constant(
         self, name: str, values: NDArray[np.floating], dtype: type[np.floating] = np.float32
@@ -80,6 +102,7 @@ class Drawing:
         """Put down a whole graph and return the name of its output."""
         self._nodes.extend(graph.nodes)
         self._constants.extend(graph.constants)
+        self._forests.extend(graph.forests)
         return graph.output
 
     def graph(self, output: str, rows_per_call: int = 8192) -> Graph:
@@ -87,6 +110,7 @@ class Drawing:
         return Graph(
             nodes=tuple(self._nodes),
             constants=tuple(self._constants),
+            forests=tuple(self._forests),
             output=output,
             rows_per_call=rows_per_call,
         )
@@ -116,9 +140,10 @@ def onnx_file(
     bytes
         A model from ``features`` ``(n, f)`` float32 to ``prediction`` ``(n, 1)`` float32.
     """
+    graph = _ending_in_output(graph)
     model = helper.make_model(
         helper.make_graph(
-            _ending_in_output(graph),
+            graph.nodes,
             "vadose",
             [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [None, len(features)])],
             [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None, 1])],
@@ -136,17 +161,22 @@ def onnx_file(
         ROWS_PER_CALL: str(graph.rows_per_call),
     }
     helper.set_model_props(model, about | dict(notes or {}))
-    onnx.checker.check_model(model)
-    content: bytes = model.SerializeToString(deterministic=True)
+    # Messages one behind the other are one message: the forests' graph and the rest of the model.
+    forests = b"".join(forest.written() for forest in graph.forests)
+    content: bytes = field(_MODEL_GRAPH, forests) + model.SerializeToString(deterministic=True)
+    onnx.checker.check_model(content)
     return content
 
 
-def _ending_in_output(graph: Graph) -> list[onnx.NodeProto]:
-    """Return the operators, the last one renamed to give the model's output."""
+def _ending_in_output(graph: Graph) -> Graph:
+    """Return a graph whose last operator gives the model's output."""
+    if not graph.nodes:
+        (forest,) = graph.forests
+        return replace(graph, forests=(replace(forest, output=OUTPUT),))
     *others, last = graph.nodes
     if list(last.output) != [graph.output]:
         raise ValueError(f"the last operator gives {list(last.output)}, not {graph.output}")
     named = onnx.NodeProto()
     named.CopyFrom(last)
     named.output[0] = OUTPUT
-    return [*others, named]
+    return replace(graph, nodes=(*others, named))
