@@ -11,6 +11,7 @@ from engine.progress import span
 from engine.regrid import WeightCache
 from engine.validation.assessment import Subject, assess
 from engine.validation.document import metrics_document, stations_document
+from engine.validation.fields import WITHOUT_SIF
 from engine.validation.report import report_page
 from engine.validation.rules import Rules
 from engine.validation.stations import Calendar
@@ -65,7 +66,7 @@ class ValidationProgram:
             job,
             inputs,
             series,
-            assessment.subject.title,
+            _titled(assessment),
             {
                 REPORT: report_page(assessment),
                 METRICS: _json(metrics),
@@ -159,10 +160,9 @@ def _kept(
     published = inputs.publish
     own = LocalCatalog(own_catalog(settings, job.run_id))
     catalog = service_catalog(settings) if published else own
-    first, last = series.months[0], series.months[-1]
     record = ValidationRecord(
         id=f"validation-{_digest(*files.values())}",
-        title=f"{title}, {first} to {last}",
+        title=title,
         collection_id=series.collection,
         item_ids=[item.id for item in series.items.values()] if published else [],
     )
@@ -172,6 +172,15 @@ def _kept(
         publish_validation(catalog, record, paths, job.fence)
     address = "catalog" if published else f"jobs/{job.run_id}/files"
     return f"{address}/{record.folder}/{REPORT}"
+
+
+def _titled(assessment: Assessment) -> str:
+    """Return a title that tells this validation of the maps from others."""
+    first, last = assessment.months[0], assessment.months[-1]
+    found = assessment.stations
+    stations = "no station" if found is None else f"{len(found.pairs.sites)} stations"
+    arms = ", with and without SIF" if WITHOUT_SIF in assessment.found.means else ""
+    return f"{assessment.subject.title}, {first} to {last}, {stations}{arms}"
 
 
 def _written(path: Path, text: str) -> Path:
