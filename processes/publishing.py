@@ -230,7 +230,8 @@ def _origin(path: Path) -> Origin | None:
     note = read_note(path)
     if note is None or note.size != path.stat().st_size:
         return None
-    return Origin(url=note.url, retrieved=note.retrieved, licence=note.licence)
+    retrieved = f"{note.retrieved:%Y-%m-%dT%H:%M:%SZ}"
+    return Origin(url=note.url, retrieved=retrieved, licence=note.licence)
 
 
 def _recipe(series: Series, provenance: Provenance) -> str:

@@ -191,7 +191,7 @@ def _granule(source: Source, made: MonthlyMap) -> pystac.Link:
         fields["file:checksum"] = source.checksum
     if source.origin is not None:
         fields["vadose:retrieved_from"] = source.origin.url
-        fields["vadose:retrieved"] = source.origin.retrieved.strftime("%Y-%m-%dT%H:%M:%SZ")
+        fields["vadose:retrieved"] = source.origin.retrieved
         fields["vadose:licence"] = source.origin.licence
     return pystac.Link(
         "derived_from",

@@ -16,7 +16,6 @@ from stac.products import product, providers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from odc.geo.geobox import GeoBox
 
@@ -98,8 +97,8 @@ class Origin:
 
     url: str
     """Where it was had."""
-    retrieved: datetime
-    """When."""
+    retrieved: str
+    """When, RFC 3339."""
     licence: str
     """Terms under which it was."""
 

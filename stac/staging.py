@@ -166,6 +166,9 @@ def _record(made: MonthlyMap) -> dict[str, object]:
     series, provenance = made.series, asdict(made.provenance)
     for other in ("job_href", "tiles_href", "recipe"):
         del provenance[other]
+    for source in provenance["sources"]:
+        if source["origin"] is None:
+            del source["origin"]
     return {
         "series": series.digest,
         "product": series.product,
