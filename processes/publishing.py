@@ -148,11 +148,13 @@ class Publisher:
         from stac.cube import refresh_cubes  # noqa: PLC0415
 
         self._compare(paths)
-        for collection_id in sorted({path.split("/")[1] for path in paths}):
+        for collection_id, path in {path.split("/")[1]: path for path in paths}.items():
             try:
                 refresh_cubes(self.catalog, collection_id, self.fence)
             except DamagedCatalogError as error:
                 LOGGER.warning("the cube of %s stays as it was: %s", collection_id, error)
+            # Searches show the collection, which leads to the cube, as it was before.
+            self._let_find(self.item(path))
 
     def _compare(self, paths: Sequence[str]) -> None:
         """Tell of the items at some paths, and of their other years, how they differ."""
