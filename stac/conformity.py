@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from jsonschema.protocols import Validator
 
+    type Document = Mapping[str, Any]
+
 VERSION = "1.1.0"
 """Of STAC."""
 
@@ -44,6 +46,12 @@ def schema_faults(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"extension {extension} is not one that vadose writes"
 
 
+def schema(address: str) -> Document:
+    """Return a schema of STAC, or of an extension in use, by its address."""
+    found: Document = _registry().contents(address)
+    return found
+
+
 def _faults(name: str, address: str, document: Mapping[str, Any]) -> Iterator[str]:
     for fault in _validator(address).iter_errors(document):
         yield f"{name}: {fault.json_path}: {fault.message[:_LONGEST]}"
@@ -65,5 +73,5 @@ def _registry() -> Registry[Any]:
 
 @cache
 def _validator(address: str) -> Validator:
-    schema = _registry().contents(address)
-    return validator_for(schema)(schema, registry=_registry())
+    found = schema(address)
+    return validator_for(found)(found, registry=_registry())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attr
 from fastapi.exceptions import RequestValidationError
-from pydantic import Field
+from pydantic import Field, field_validator
 from stac_fastapi.api.app import StacApi
 from stac_fastapi.api.models import (
     ItemCollectionUri,
@@ -24,6 +24,7 @@ from stac_fastapi.extensions.filter import FilterConformanceClasses
 from stac_fastapi.extensions.filter.request import FilterExtensionPostRequest
 from stac_fastapi.extensions.pagination.request import GETTokenPagination
 from stac_fastapi.types.config import ApiSettings
+from stac_fastapi.types.search import BaseSearchPostRequest
 from starlette.exceptions import HTTPException
 
 from engine.errors import VadoseError
@@ -66,6 +67,23 @@ class _FilterBody(FilterExtensionPostRequest):
     filter_lang: Literal["cql2-json", "cql2-text"] | None = Field(  # type: ignore[assignment]
         None, alias="filter-lang"
     )
+
+
+class _SearchBody(BaseSearchPostRequest):
+    """A search in a document, whatever extensions add to it."""
+
+    @field_validator("collections", mode="before")
+    @classmethod
+    def _one_alone(cls, named: object) -> object:
+        """Let a single collection be named without a list, as some clients do."""
+        return [named] if isinstance(named, str) else named
+
+    @field_validator("fields", mode="before", check_fields=False)
+    @classmethod
+    def _some_fields(cls, named: object) -> object:
+        if named is None:
+            raise ValueError("allowed: an object with include and exclude")
+        return named
 
 
 @attr.s
@@ -121,7 +139,7 @@ def create_search(settings: Settings, index: CatalogIndex) -> FastAPI:
         client=client,
         extensions=searching,
         search_get_request_model=create_get_request_model(searching),
-        search_post_request_model=create_post_request_model(searching),
+        search_post_request_model=create_post_request_model(searching, _SearchBody),
         items_get_request_model=_PagedItems,
         # What lies around the whole service does this for all of it.
         middlewares=[],

@@ -190,7 +190,7 @@ class CatalogClient(BaseCoreClient, BaseFiltersClient):
             after=read_token(asked.token, sort),
         )
         chosen = asked.fields
-        fields = Fields.of(chosen.include or (), chosen.exclude or ()) if chosen else Fields()
+        fields = _fields(chosen) if chosen else Fields()
         body = asked.model_dump(mode="json", by_alias=True, exclude_unset=True)
         path = f"{self.addresses(request).api}/search"
         return self._answer(
@@ -237,6 +237,12 @@ class CatalogClient(BaseCoreClient, BaseFiltersClient):
             "numberReturned": len(shown),
         }
         return cast("ItemCollection", answer)
+
+
+def _fields(chosen: Any) -> Fields:
+    """Return the fields that a document names; to include none is not to say nothing of it."""
+    said = "include" in chosen.model_fields_set
+    return Fields.of(chosen.include or () if said else None, chosen.exclude)
 
 
 def _next(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-ALWAYS = (
+DEFAULT = (
     "type",
     "stac_version",
     "id",
@@ -20,27 +20,31 @@ ALWAYS = (
     "collection",
     "properties.datetime",
 )
-"""What is answered where fields are excluded, or none is named."""
-_LEAST = ("id", "collection")
+"""What is answered where a request includes nothing, and says so."""
+_LEAST = ("type", "stac_version", "id", "collection")
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Fields to include and to exclude, nested ones by a dot; excluding wins.
+    """Fields to include and to exclude, nested ones by a dot.
+
+    What is said of a field goes before what is said of a field that holds it; of the very same
+    field, including goes before excluding.
 
     Parameters
     ----------
     include, exclude
-        Names such as ``properties.datetime``.
+        Names such as ``properties.datetime``. Where ``include`` is None, all but the excluded
+        fields are meant; where it is empty, all of the default ones but these.
     """
 
-    include: frozenset[str] = frozenset()
+    include: frozenset[str] | None = None
     exclude: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, include: Iterable[str], exclude: Iterable[str]) -> Fields:
+    def of(cls, include: Iterable[str] | None, exclude: Iterable[str] | None) -> Fields:
         """Return the fields of names."""
-        return cls(frozenset(include), frozenset(exclude))
+        return cls(None if include is None else frozenset(include), frozenset(exclude or ()))
 
     @classmethod
     def read(cls, names: Iterable[str]) -> Fields:
@@ -50,24 +54,29 @@ class Fields:
         ['bbox', 'id']
         """
         given = [name.strip() for name in names if name.strip()]
-        return cls.of(
-            (name.lstrip("+ ") for name in given if not name.startswith("-")),
-            (name[1:] for name in given if name.startswith("-")),
-        )
+        included = [name.lstrip("+ ") for name in given if not name.startswith("-")]
+        return cls.of(included or None, (name[1:] for name in given if name.startswith("-")))
 
     def of_item(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """Return an item with just these fields."""
         if not self.include and not self.exclude:
             return dict(item)
         kept: dict[str, Any] = {}
-        if self.include:
-            for name in (*_LEAST, *sorted(self.include - self.exclude)):
-                _copy(item, kept, name.split("."))
-        else:
+        if self.include is None:
             kept = deepcopy(dict(item))
-        for name in self.exclude:
-            _drop(kept, name.split("."))
+        for name in (*_LEAST, *(() if self.include else DEFAULT)):
+            _copy(item, kept, name.split("."))
+        for _, included, name in sorted(self._rules()):
+            if included:
+                _copy(item, kept, name.split("."))
+            else:
+                _drop(kept, name.split("."))
         return kept
+
+    def _rules(self) -> Iterator[tuple[int, bool, str]]:
+        """Give every name with its depth and whether it is included."""
+        for included, names in ((True, self.include or ()), (False, self.exclude)):
+            yield from ((name.count("."), included, name) for name in names)
 
 
 def _copy(source: Mapping[str, Any], target: dict[str, Any], path: list[str]) -> None:
@@ -75,7 +84,7 @@ def _copy(source: Mapping[str, Any], target: dict[str, Any], path: list[str]) ->
     if name not in source:
         return
     if not rest:
-        target[name] = source[name]
+        target[name] = deepcopy(source[name])
     elif isinstance(source[name], dict):
         inner = dict(target.get(name, {}))
         _copy(source[name], inner, rest)

@@ -60,7 +60,7 @@ def read_filter(text: str | Mapping[str, Any] | None, language: str | None) -> N
     """
     if text is None:
         return None
-    written = text if isinstance(text, str) else json.dumps(text)
+    written = text if isinstance(text, str) else json.dumps(_modern(text))
     if len(written) > _LONGEST:
         raise InvalidRequestError(f"filter: longer than {_LONGEST} characters")
     parse = cql2.parse_json if language == "cql2-json" else cql2.parse_text
@@ -238,6 +238,19 @@ class FilterSql:
     @property
     def _is_postgresql(self) -> bool:
         return self.connection.dialect.name == "postgresql"
+
+
+def _modern(node: Node) -> Node:
+    """Return a filter with the limits of BETWEEN side by side, not as a list, as drafts had it."""
+    if isinstance(node, list):
+        return [_modern(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    found = {name: _modern(part) for name, part in node.items()}
+    match found:
+        case {"op": "between", "args": [one, [low, high]]}:
+            return {**found, "args": [one, low, high]}
+    return found
 
 
 def _is_property(node: Node) -> bool:

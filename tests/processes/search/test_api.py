@@ -137,7 +137,8 @@ def test_only_wanted_fields_are_answered(client: httpx.Client) -> None:
     """Included ones alone, or all but the excluded ones."""
     asked = {"ids": ITEM, "fields": "id,properties.gsd,-links"}
     (item,) = client.get("/stac/search", params=asked).json()["features"]
-    assert item == {"id": ITEM, "collection": COLLECTION, "properties": {"gsd": 1000.895}}
+    least = {"type": "Feature", "stac_version": "1.1.0", "id": ITEM, "collection": COLLECTION}
+    assert item == {**least, "properties": {"gsd": 1000.895}}
     body = {"ids": [ITEM], "fields": {"exclude": ["assets", "properties.renders"]}}
     (item,) = client.post("/stac/search", json=body).json()["features"]
     assert "assets" not in item
@@ -145,12 +146,31 @@ def test_only_wanted_fields_are_answered(client: httpx.Client) -> None:
     assert item["geometry"]["type"] == "Polygon"
 
 
+@pytest.mark.parametrize(
+    ("include", "exclude", "left"),
+    [
+        (None, ["properties"], {"id", "collection", "links", "extra"}),
+        ([], ["links", "properties"], {"id", "collection"}),
+        (["links"], ["links"], {"id", "collection", "links"}),
+        (["properties.w"], ["properties"], {"id", "collection", "properties"}),
+    ],
+)
+def test_of_what_is_said_twice_the_closer_word_holds(
+    include: list[str] | None, exclude: list[str], left: set[str]
+) -> None:
+    """As the extension has it; an empty list includes what is usual."""
+    item = {"id": "a", "collection": "c", "properties": {"w": 3}, "links": [1], "extra": 1}
+    assert set(Fields.of(include, exclude).of_item(item)) == left
+
+
 def test_fields_leave_the_item_alone() -> None:
     """What is cut out of an answer stays in the index."""
     item = {"id": "a", "collection": "c", "properties": {"x": {"y": 1, "z": 2}, "w": 3}}
     cut = Fields.read(["properties.x.y"]).of_item(item)
     assert cut == {"id": "a", "collection": "c", "properties": {"x": {"y": 1}}}
-    assert Fields.of((), ("properties.x.y",)).of_item(item)["properties"]["x"] == {"z": 2}
+    assert Fields.of(None, ("properties.x.y",)).of_item(item)["properties"]["x"] == {"z": 2}
+    mixed = Fields.of(("properties",), ("properties.x.z", "properties.w")).of_item(item)
+    assert mixed["properties"] == {"x": {"y": 1}}
     assert item["properties"] == {"x": {"y": 1, "z": 2}, "w": 3}
 
 
