@@ -208,7 +208,8 @@ def _successful(response: httpx.Response, place: str, known: Login | None) -> ht
     # A signed address that a login led to is good for a while only.
     again = status in _BUSY or (status == 403 and known is not None)
     wait = _seconds(response.headers.get("Retry-After"))
-    raise ProviderError(place, f"it answered with status {status}", again=again, wait=wait)
+    wrong = f"it answered with status {status}"
+    raise ProviderError(place, wrong, again=again, wait=wait, status=status)
 
 
 def _refused(place: str, status: int, login: Login) -> RefusedLoginError:

@@ -40,12 +40,21 @@ class ProviderError(FetchError, OSError):
         Whether the same request may do later.
     wait
         Seconds that the provider asks to wait before, where it says so.
+    status
+        Status of its answer, where that was wrong.
     """
 
     def __init__(
-        self, place: str, wrong: str, *, again: bool = False, wait: float | None = None
+        self,
+        place: str,
+        wrong: str,
+        *,
+        again: bool = False,
+        wait: float | None = None,
+        status: int | None = None,
     ) -> None:
         self.place, self.wrong, self.again, self.wait = place, wrong, again, wait
+        self.status = status
         super().__init__(f"{place}: {wrong}")
 
 

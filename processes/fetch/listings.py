@@ -45,7 +45,7 @@ class ListingFinder:
         try:
             response = self._client.get(folder)
         except ProviderError as error:
-            if error.wrong.endswith("404"):
+            if error.status == 404:
                 return {}
             raise
         index = _Index(folder)

@@ -11,6 +11,7 @@ from processes.fetch.cmr import CmrFinder
 from processes.fetch.listings import ListingFinder
 from processes.fetch.rasters import RasterFinder
 from processes.fetch.soundings import SoundingsFinder
+from processes.fetch.tiles import TileFinder
 from processes.fetch.wanted import Wanted, chosen_products, versions_by_month, want
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class Planner:
         self._finders: Mapping[Protocol, Finder] = {
             "cmr": CmrFinder(client),
             "listing": listings,
+            "tiles": TileFinder(client),
             "raster": RasterFinder(),
             "soundings": SoundingsFinder(listings),
         }
@@ -166,9 +168,9 @@ class Planner:
             share = self._share(source, archive, region, months)
             shares.append(share)
             other = self._sources.get(source.otherwise or "")
-            named = {one.product for one in shares} | set(waiting)
-            if share.missing and other is not None and other.product not in named:
-                waiting += [other.product] if _has_any(other, months) else []
+            named = {one.wanted.source.id for one in shares} | set(waiting)
+            if share.missing and other is not None and other.id not in named:
+                waiting += [other.id] if _has_any(other, months) else []
         return Plan(region=region, months=tuple(months), shares=tuple(_without_double(shares)))
 
     def _share(
@@ -178,7 +180,7 @@ class Planner:
         if not wanted.lacking:
             return Share(wanted=wanted, offers=(), missing=())
         if not source.url:
-            note = f"no place of its files is known; name one in sources/{source.product}.toml"
+            note = f"no place of its files is known; name one in sources/{source.id}.toml"
             return Share(wanted=wanted, offers=(), missing=tuple(wanted.lacking), note=note)
         found = self._finders[source.protocol].find(wanted)
         offers = _best(wanted, found)
@@ -235,7 +237,7 @@ def _without_double(shares: Sequence[Share]) -> Sequence[Share]:
     replaced = {share.wanted.source.otherwise: share for share in shares}
     kept = []
     for share in shares:
-        first = replaced.get(share.product)
+        first = replaced.get(share.wanted.source.id)
         if first is not None and first.product in by_product:
             empty = set(first.missing)
             offers = tuple(one for one in share.offers if share.wanted.place(one.granule) in empty)

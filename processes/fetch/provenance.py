@@ -54,9 +54,7 @@ def note_path(granule: Path) -> Path:
     return granule.with_name(granule.name + SUFFIX)
 
 
-def write_note(
-    granule: Path, content: Path, offer: Offer, source: Source, terms: tuple[str, str]
-) -> Provenance:
+def write_note(granule: Path, content: Path, offer: Offer, source: Source) -> Provenance:
     """Write down where a granule came from.
 
     Parameters
@@ -67,9 +65,8 @@ def write_note(
         Where it is now.
     offer, source
         How it came.
-    terms
-        Licence and citation.
     """
+    licence, citation = source.terms
     note = Provenance(
         product=offer.product,
         version=offer.granule.version,
@@ -79,8 +76,8 @@ def write_note(
         retrieved=datetime.now(UTC).replace(microsecond=0),
         size=content.stat().st_size,
         sha256=digest(content),
-        licence=terms[0],
-        citation=terms[1],
+        licence=licence,
+        citation=citation,
     )
     with atomic_path(note_path(granule)) as path:
         path.write_text(note.model_dump_json(indent=2) + "\n", encoding="utf-8")

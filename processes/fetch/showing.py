@@ -19,7 +19,6 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from engine.products.spec import spec_of
 from processes.fetch.offers import shown
 from processes.fetch.wording import amount, duration
 
@@ -51,13 +50,13 @@ def document(plan: Plan, *, offers: bool = True) -> JsonValue:
 
 
 def _share(share: Share, *, offers: bool) -> JsonValue:
-    spec = spec_of(share.product)
+    licence, citation = share.wanted.source.terms
     told: dict[str, JsonValue] = {
         "product": share.product,
-        "title": spec.title,
+        "title": share.wanted.spec.title,
         "provider": share.wanted.source.provider,
-        "licence": spec.licence,
-        "citation": spec.citation,
+        "licence": licence,
+        "citation": citation,
         "first": share.first,
         "lacking": share.wanted.places,
         "files": len(share.offers),
@@ -126,9 +125,9 @@ def terms(plan: Plan) -> RenderableType | None:
     grid.add_column()
     new = [share for share in plan.shares if share.first]
     for share in new:
-        spec = spec_of(share.product)
-        text = Text(f"{spec.licence}\n")
-        text.append(f"{spec.citation} https://doi.org/{spec.doi}", style="dim")
+        licence, citation = share.wanted.source.terms
+        text = Text(f"{licence}\n")
+        text.append(f"{citation} https://doi.org/{share.wanted.spec.doi}", style="dim")
         grid.add_row(Text(share.product, style="bold"), text)
     return Group(Text("Terms of use, and what to cite", style="bold"), grid) if new else None
 

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from engine.errors import InputError
-from engine.products import load_specs
-from engine.products.spec import Frozen
+from engine.products.spec import Frozen, spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-type Protocol = Literal["cmr", "listing", "raster", "soundings"]
-"""How files are found: NASA's catalogue, a folder's listing, the window of a known raster, or the
-daily files of soundings that a folder lists."""
+type Protocol = Literal["cmr", "listing", "tiles", "raster", "soundings"]
+"""How files are found: NASA's catalogue, a folder's listing, the names of tiles, the window of a
+known raster, or the daily files of soundings that a folder lists."""
 
 LOGINS = "logins.toml"
 """Name of the file about logins, beside those about products."""
@@ -62,6 +61,8 @@ class Subset(Frozen):
 class Source(Frozen):
     """Where a product is to be had."""
 
+    id: str
+    """Its own name: that of its product, unless there are several sources of it."""
     product: str
     """Identifier of its product spec, which knows title, licence and citation."""
     provider: str
@@ -69,8 +70,9 @@ class Source(Frozen):
     protocol: Protocol
     """How its files are found."""
     url: str
-    """Root of the catalogue; or folder, with ``{year}`` and ``{month}``; or raster, with
-    ``{variable}``. Empty where nobody knows."""
+    """Root of the catalogue; or folder, with ``{year}`` and ``{month}``; or tile, with ``{south}``
+    and ``{west}`` such as ``N34`` and ``E113``; or raster, with ``{variable}``. Empty where nobody
+    knows."""
     login: str | None = None
     """Which login it needs."""
     short_name: str | None = None
@@ -86,7 +88,8 @@ class Source(Frozen):
     every_days: Annotated[int, Field(ge=1)] = 1
     """Every how many days a daily product is wanted."""
     name: str | None = None
-    """Name of a raster's window, with ``{variable}``."""
+    """Name in the archive: of a tile, with ``{tile}``, or of a raster's window, with
+    ``{variable}``."""
     crs: str | None = None
     """Reference system of a raster, to foretell its window."""
     pixel: float | None = None
@@ -109,26 +112,36 @@ class Source(Frozen):
     """Product that stands in where this one has nothing."""
     successor: str | None = None
     """What comes after it, for people."""
+    licence: str | None = None
+    """Terms of use, where they are not those of the product spec."""
+    citation: str | None = None
+    """How to cite it, where not as the product spec says."""
+
+    @property
+    def terms(self) -> tuple[str, str]:
+        """Licence and citation."""
+        spec = spec_of(self.product)
+        return self.licence or spec.licence, self.citation or spec.citation
 
 
 def load_sources(folder: Path | None = None) -> Mapping[str, Source]:
-    """Return what is known of every product's provider, by product.
+    """Return what is known of every product's provider, by the source's own name.
 
     Parameters
     ----------
     folder
-        Further files ``<product>.toml``; each key in them replaces the shipped one.
+        Further files ``<source>.toml``; each key in them replaces the shipped one.
 
     Raises
     ------
     InputError
         Where a file cannot be read or breaks the rules.
     """
-    specs = load_specs()
+    tables = _tables(folder)
+    del tables[Path(LOGINS).stem]
     return {
-        product: _checked(Source, {**table, "product": product}, f"{product}.toml")
-        for product, table in _tables(folder).items()
-        if product in specs
+        name: _checked(Source, {"product": name, **table, "id": name}, f"{name}.toml")
+        for name, table in tables.items()
     }
 
 

@@ -157,6 +157,9 @@ class Providers:
         (folder / "CHIRPS.toml").write_text(f'url = "{data}/list/CHIRPS/{{year}}/"\n')
         (folder / "eSIF.toml").write_text(f'url = "{data}/list/eSIF/{{year}}/"\n')
         (folder / "TROPOSIF.toml").write_text(f'url = "{data}/list/soundings/{{year}}/"\n')
+        (folder / "GLO90.toml").write_text(
+            f'url = "{data}/open/Copernicus_{{south}}_00_{{west}}_00_DEM.tif"\n'
+        )
         (folder / "SoilGrids.toml").write_text(f'url = "{data}/open/{{variable}}_0-5cm_mean.vrt"\n')
         (folder / "logins.toml").write_text(
             '[earthdata]\ntitle = "Earthdata Login"\naccounts = "https://urs.example/"\n'

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from engine.files import atomic_path, synced
-from engine.products.spec import spec_of
 from processes.fetch.content import check_content, is_page
 from processes.fetch.errors import BrokenFileError, ProviderError
 from processes.fetch.offers import shown
@@ -63,8 +62,7 @@ class Transfer:
         target.parent.mkdir(parents=True, exist_ok=True)
         part = part_path(target)
         came = self.client.patience.attempt(lambda: self._once(offer, part, arrived))
-        spec = spec_of(offer.product)
-        write_note(target, part, offer, source, (spec.licence, spec.citation))
+        write_note(target, part, offer, source)
         synced(part).replace(target)
         tag_path(part).unlink(missing_ok=True)
         return came

@@ -90,7 +90,7 @@ class Wanted:
 
 
 def needed_products(region: Region, sources: Mapping[str, Source]) -> tuple[str, ...]:
-    """Return the products that a region's maps are made of by default, as far as any are known.
+    """Return the sources of what a region's maps are made of by default, as far as any are known.
 
     A product that stands in for another is not among them.
     """
@@ -126,7 +126,19 @@ def chosen_products(
         if name.casefold() not in by_fold:
             raise InputError("products", f"there is no {name!r}", ", ".join(sources))
         chosen.append(by_fold[name.casefold()])
+    _check_alternatives(chosen, sources)
     return tuple(dict.fromkeys(chosen))
+
+
+def _check_alternatives(names: Iterable[str], sources: Mapping[str, Source]) -> None:
+    """Refuse two sources of one product."""
+    by_product: dict[str, str] = {}
+    for name in names:
+        other = by_product.setdefault(sources[name].product, name)
+        if other != name:
+            raise InputError(
+                "products", f"{other} and {name} are two sources of one", "one of them"
+            )
 
 
 def want(

@@ -5,22 +5,31 @@ from __future__ import annotations
 import io
 import json
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from affine import Affine
+from odc.geo.geobox import GeoBox
 from rich.console import Console
 
 from engine.errors import InputError
+from engine.granules import Granule
+from engine.products import decode, recognise
+from engine.region import load_region
+from engine.world.writers.geotiff import write_geotiff
 from processes.fetch.errors import ProviderError
+from processes.fetch.provenance import read_note
 from processes.fetch.showing import document, table, terms
 from processes.fetch.sources import load_logins, load_sources
 from processes.fetch.testing import Fault, Providers
-from processes.fetch.testing_shelves import blank_shelf
+from processes.fetch.testing_shelves import Item, blank_shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
+    from engine.world import World
     from processes.fetch.testing_road import Road
 
 ALL = "2018-05/2021-12"
@@ -179,6 +188,44 @@ def test_a_plan_is_json(road: Road) -> None:
     assert told["files"] == 248
     assert told["bytes"] == sum(one["bytes"] for one in told["products"][0]["offers"])
     assert not any("?" in one["url"] for one in told["products"][0]["offers"])
+
+
+def test_another_elevation_model_can_be_named(
+    road: Road, providers: Providers, tiny_world: World, tmp_path: Path
+) -> None:
+    """Tiles are looked for by name; what the sea has none of is told, and terms are its own."""
+    name = "Copernicus_N34_00_E112_00_DEM.tif"
+    content = _elevation(tmp_path / name)
+    granule = Granule(path=Path(name), product="SRTM", period=None, tile="N34E112")
+    item = Item(name=name, granule=granule, size=len(content), content=lambda: content)
+    providers.shelves = {**providers.shelves, "GLO90": {name: item}}
+    share = road.plan("2020-05", "GLO90").share("SRTM")
+    assert [(offer.name, offer.size) for offer in share.offers] == [
+        ("N34E112.GLO90.tif", len(content))
+    ]
+    assert {place.tile for place in share.missing} == {"N34E113", "N35E112", "N35E113"}
+    road.fetch("2020-05", "GLO90")
+    path = road.granules()["N34E112.GLO90.tif"]
+    note = read_note(path)
+    assert note is not None
+    assert "Copernicus" in note.licence
+    granule_of = recognise(path)
+    assert granule_of is not None
+    field = decode(granule_of, load_region(tiny_world.region).area())["elevation"]
+    assert field.values.max() == 123
+    with pytest.raises(InputError, match="SRTM and GLO90 are two sources of one"):
+        road.plan("2020-05", "SRTM", "GLO90")
+
+
+def _elevation(path: Path) -> bytes:
+    write_geotiff(
+        path,
+        np.full((1200, 1200), 123, np.float32),
+        GeoBox((1200, 1200), Affine(1 / 1200, 0, 112, 0, -1 / 1200, 35), "EPSG:4326"),
+        nodata=-32768,
+        mark="true: a test",
+    )
+    return path.read_bytes()
 
 
 # What cannot be

@@ -58,11 +58,7 @@ def test_two_commands_lead_to_a_map(road: Road, tiny_world: World) -> None:
 
 def _assert_origins_told(catalog: LocalCatalog, road: Road) -> None:
     """Demand of a map's item that it tells where, when and on which terms its files were had."""
-    (item,) = (
-        item
-        for collection in ("soil-moisture-1km-monthly",)
-        for item in items_of(catalog, collection)
-    )
+    (item,) = items_of(catalog, "soil-moisture-1km-monthly")
     links = [one.to_dict() for one in item.links if one.rel == "derived_from"]
     told = {one["title"]: one for one in links if "vadose:product" in one}
     for name, path in road.granules().items():
