@@ -95,7 +95,7 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
             Middleware(Measured, metrics=metrics),
             *_traced(settings),
             _cross_origin(),
-            Middleware(PageSecurity),
+            Middleware(PageSecurity, encrypted=_is_encrypted(settings)),
             *_gate(settings, store),
         ],
         exception_handlers={
@@ -170,6 +170,10 @@ async def job_file(request: Request) -> Response:
     if not folder.is_dir():
         raise HTTPException(404)
     return await CatalogFiles(folder).get_response(request.path_params["path"], request.scope)
+
+
+def _is_encrypted(settings: Settings) -> bool:
+    return settings.url is not None and settings.url.scheme == "https"
 
 
 def _traced(settings: Settings) -> list[Middleware]:

@@ -49,6 +49,7 @@ class Server(uvicorn.Server):
                 application,
                 log_config=None,
                 ws="none",
+                server_header=False,
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
+from joserfc.jws import JWSRegistry
 
 from processes.access.callers import Caller, Role
 from processes.access.jwks import IssuerKeys
@@ -32,6 +33,8 @@ LONGEST = 16_384
 """Characters of the longest token that is looked at."""
 LEEWAY_SECONDS = 60
 """How far the clocks of issuer and service may be apart."""
+_REGISTRY = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+"""Issuers may say more in the header than the standard knows, unless it is critical."""
 _TYPES = ("jwt", "at+jwt", "application/at+jwt")
 _LONGEST_SUBJECT = 255
 
@@ -75,7 +78,7 @@ class TokenReader:
         header = _header(token)
         key = self.keys.find(_key_id(header))
         try:
-            claims = jwt.decode(token, key, algorithms=ALGORITHMS).claims
+            claims = jwt.decode(token, key, registry=_REGISTRY).claims
             self._registry().validate(claims)
         except ExpiredTokenError:
             raise UnauthenticatedError("the token has ended") from None

@@ -1,4 +1,4 @@
-"""What a browser may do with our pages: nothing that comes from elsewhere."""
+"""What a browser may do with our answers: take them for what they say they are, and no more."""
 
 from __future__ import annotations
 
@@ -15,24 +15,35 @@ POLICY = (
 )
 """Scripts, styles, pictures and requests of our own origin; nothing inline, no foreign frame."""
 
-_HEADERS = {
-    "Content-Security-Policy": POLICY,
+PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+"""Of what may hold scripts although it is no page: none of them runs."""
+
+_ALWAYS = {
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_PAGES = ("text/html", "application/xhtml+xml")
+_SCRIPTABLE = ("image/svg+xml", "application/xml", "text/xml")
+_TRANSPORT = "max-age=31536000; includeSubDomains"
 
 
 class PageSecurity:
-    """Middleware that gives every page its policy, whoever made the page.
+    """Middleware that gives every answer its policy, whoever made it.
 
     Parameters
     ----------
-    application
+    app
         What answers.
+    encrypted
+        Whether the service's public address is one by https: then browsers are told to use no
+        other.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, encrypted: bool = False) -> None:
         self._application = app
+        self._always = _ALWAYS | ({"Strict-Transport-Security": _TRANSPORT} if encrypted else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and its answer back."""
@@ -43,9 +54,13 @@ class PageSecurity:
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                if headers.get("content-type", "").startswith("text/html"):
-                    for name, value in _HEADERS.items():
-                        headers.setdefault(name, value)
+                for name, value in self._always.items():
+                    headers.setdefault(name, value)
+                media_type = headers.get("content-type", "")
+                if media_type.startswith(_PAGES):
+                    headers.setdefault("Content-Security-Policy", POLICY)
+                elif media_type.startswith(_SCRIPTABLE):
+                    headers.setdefault("Content-Security-Policy", PICTURE_POLICY)
             await send(message)
 
         await self._application(scope, receive, send_secured)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _ROOMS = frozenset(
     {
-        *("browser", "catalog", "collections", "conformance", "health", "jobs", "metrics"),
+        *("browser", "catalog", "collections", "conformance", "health", "jobs", "metrics", "months"),
         *("models", "openapi", "processes", "stac", "static", "tiles"),
     }
 )

@@ -44,6 +44,11 @@ def test_a_token_is_its_subjects(issuer: Any, reader: TokenReader) -> None:
     assert reader.caller(issuer.token(roles=None)).role is None
 
 
+def test_an_issuer_may_say_more_in_the_header(issuer: Any, reader: TokenReader) -> None:
+    """As some do; it is not believed, only borne."""
+    assert reader.caller(issuer.token(header={"nonce": "x", "x5t": "abc"})).name == "oidc:4f1c"
+
+
 def test_roles_may_lie_deeper(issuer: Any) -> None:
     """As Keycloak has them."""
     reader = reader_of(issuer, oidc_roles_claim="realm_access.roles")
