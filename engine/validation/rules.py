@@ -82,7 +82,7 @@ class Rules(BaseModel):
             f"Cells with more than {100 * self.water:g} % water or {100 * self.urban:g} % town "
             "are left out and listed; months in which the map is flagged as frozen, too."
         )
-        yield "The same months for all products; nothing is rescaled."
+        yield "The same months for all products; nothing is rescaled but in the table that says so."
         yield (
             f"No number from fewer than {self.pairs} pairs; a station enters a summary with "
             f"{self.months} common months from {self.seasons} seasons, and a summary needs "

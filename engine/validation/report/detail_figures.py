@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.report.figures import drawn
 from engine.validation.fields import LABELS
-from engine.validation.report.drawing import UNIT, draw_field, map_size
+from engine.validation.report.drawing import UNIT, colour_bar_below, draw_field, map_size
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,12 +42,4 @@ def _draw(assessment: Assessment, figure: Figure) -> None:
     for axes, (name, values) in zip(all_axes, found.items(), strict=True):
         image = draw_field(axes, values, assessment.grid, cmap="cividis", limits=(0.0, most))
         axes.set_title(LABELS[name])
-    figure.colorbar(
-        image,
-        ax=list(all_axes),
-        location="bottom",
-        shrink=0.5,
-        aspect=40,
-        extend="max",
-        label=f"Standard deviation inside 9 km, {UNIT}",
-    )
+    colour_bar_below(figure, image, all_axes, f"Standard deviation inside 9 km, {UNIT}", "max")

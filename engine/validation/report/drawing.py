@@ -11,14 +11,16 @@ from matplotlib.ticker import MaxNLocator
 from engine.colours import palette
 from engine.grids import transformer
 from engine.months import month_range
-from engine.report.figures import ACCENT, EARTH, GROUND, INK, SOFT, WATER, colormap
+from engine.report.figures import ACCENT, EARTH, GROUND, INK, SOFT, WARNING, WATER, colormap
 from engine.validation.fields import BILINEAR, CONSERVING, MAP, RAW, SMAP, WITHOUT_SIF
+from engine.validation.statements import YARDSTICK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
@@ -92,6 +94,70 @@ def map_size(grid: GeoBox) -> tuple[float, float]:
     """Return width and height in inches of two maps of an area beside each other."""
     height, width = grid.shape
     return 7.2, 3.2 * min(1.6, max(0.6, height / width)) + 0.9
+
+
+def colour_bar_below(
+    figure: Figure, image: AxesImage, all_axes: Iterable[Axes], label: str, extend: str
+) -> None:
+    """Draw one bar of colours below maps that share it."""
+    figure.colorbar(
+        image,
+        ax=[*all_axes],
+        location="bottom",
+        shrink=0.5,
+        aspect=40,
+        extend=extend,
+        label=label,
+    )
+
+
+def draw_boxes(
+    axes: Axes,
+    values: Sequence[Floats],
+    products: Sequence[str],
+    places: Sequence[float],
+    *,
+    width: float,
+) -> None:
+    """Draw a box plot in the colours of its products.
+
+    Parameters
+    ----------
+    axes
+        Where.
+    values
+        What each box is of; empty ones are left out.
+    products
+        Whose they are.
+    places
+        Where on the axis each box stands.
+    width
+        Of a box.
+    """
+    for one, name, place in zip(values, products, places, strict=True):
+        if not one.size:
+            continue
+        axes.boxplot(
+            [one],
+            positions=[place],
+            widths=width,
+            patch_artist=True,
+            manage_ticks=False,
+            flierprops={"marker": "o", "markersize": 2.8, "markeredgecolor": SOFT},
+            medianprops={"color": INK, "linewidth": 1.5},
+            boxprops={"facecolor": COLOURS[name], "alpha": 0.75, "edgecolor": INK, "lw": 0.6},
+            whiskerprops={"color": SOFT, "linewidth": 0.8},
+            capprops={"color": SOFT, "linewidth": 0.8},
+        )
+    axes.grid(visible=False, axis="x")
+
+
+def mark_yardsticks(axes: Axes, metric: str) -> None:
+    """Draw a line where a metric is as it should be, or just good enough."""
+    if metric == "bias":
+        axes.axhline(0, color=INK, linewidth=0.8)
+    if metric == "ubrmse":
+        axes.axhline(YARDSTICK, color=WARNING, linewidth=0.8, linestyle=(0, (4, 3)))
 
 
 def projected(grid: GeoBox, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:

@@ -15,6 +15,7 @@ from engine.validation.fields import LABELS, MAP, SMAP, WORDS
 from engine.validation.report.drawing import (
     COLOURS,
     UNIT,
+    colour_bar_below,
     date_axis,
     days_of,
     draw_field,
@@ -159,15 +160,7 @@ def _draw_picture(assessment: Assessment, picture: Picture, figure: Figure) -> N
     for axes, (name, values) in zip(all_axes, picture.products.items(), strict=True):
         image = draw_map(axes, np.asarray(values), assessment.grid)
         axes.set_title(LABELS[name])
-    figure.colorbar(
-        image,
-        ax=list(all_axes),
-        location="bottom",
-        shrink=0.5,
-        aspect=40,
-        extend="both",
-        label=UNIT,
-    )
+    colour_bar_below(figure, image, all_axes, UNIT, "both")
 
 
 def _draw_other(assessment: Assessment, other: GriddedComparison, figure: Figure) -> None:

@@ -17,12 +17,14 @@ from engine.validation.report.drawing import (
     UNIT,
     date_axis,
     days_of,
+    draw_boxes,
     draw_map,
+    mark_yardsticks,
     plain_title,
     projected,
 )
 from engine.validation.skill import COMPARED, HIGHER_IS_BETTER, Verdict
-from engine.validation.statements import NAMES, YARDSTICK
+from engine.validation.statements import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -180,23 +182,10 @@ def _draw_boxes(found: StationFindings, figure: Figure) -> None:
         if not values:
             axes.text(0.5, 0.5, "too few months", ha="center", color=SOFT, transform=axes.transAxes)
             continue
-        boxes = axes.boxplot(
-            values,
-            tick_labels=_in_two_lines([SHORT[name] for name in names]),
-            patch_artist=True,
-            widths=0.55,
-            flierprops={"marker": "o", "markersize": 3, "markeredgecolor": SOFT},
-            medianprops={"color": INK, "linewidth": 1.6},
-        )
-        for patch, name in zip(boxes["boxes"], names, strict=True):
-            patch.set(facecolor=COLOURS[name], alpha=0.75, edgecolor=INK, linewidth=0.6)
-        for part in (*boxes["whiskers"], *boxes["caps"]):
-            part.set(color=SOFT, linewidth=0.8)
-        if metric == "bias":
-            axes.axhline(0, color=INK, linewidth=0.8)
-        if metric == "ubrmse":
-            axes.axhline(YARDSTICK, color=WARNING, linewidth=0.8, linestyle=(0, (4, 3)))
-        axes.grid(visible=False, axis="x")
+        draw_boxes(axes, values, names, range(len(names)), width=0.55)
+        axes.set_xticks(range(len(names)), _in_two_lines([SHORT[name] for name in names]))
+        axes.set_xlim(-0.6, len(names) - 0.4)
+        mark_yardsticks(axes, metric)
 
 
 def _in_two_lines(names: Sequence[str]) -> list[str]:

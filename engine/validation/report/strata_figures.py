@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.report.figures import INK, SOFT, WARNING, drawn
+from engine.report.figures import drawn
 from engine.validation.fields import LABELS, MAP, SMAP
-from engine.validation.report.drawing import COLOURS, UNIT
-from engine.validation.statements import YARDSTICK
+from engine.validation.report.drawing import COLOURS, UNIT, draw_boxes, mark_yardsticks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,10 +49,7 @@ def _draw(rows: Sequence[Sequence[Stratum]], figure: Figure) -> None:
         for axes, (metric, title) in zip(axes_row, _METRICS.items(), strict=True):
             _boxes(axes, enough, metric)
             axes.set_title(f"{title} by {parts[0].kind}", size=8.5)
-            if metric == "bias":
-                axes.axhline(0, color=INK, linewidth=0.8)
-            if metric == "ubrmse":
-                axes.axhline(YARDSTICK, color=WARNING, linewidth=0.8, linestyle=(0, (4, 3)))
+            mark_yardsticks(axes, metric)
     handles = [grid[0, 0].plot([], [], "s", color=COLOURS[name], alpha=0.75)[0]
                for name in (MAP, SMAP)]  # fmt: skip
     labels = [LABELS[name] for name in (MAP, SMAP)]
@@ -64,24 +60,11 @@ def _boxes(axes: Axes, parts: Sequence[Stratum], metric: str) -> None:
     """Draw the map's box and SMAP's beside each other for every part."""
     for shift, name in ((-0.2, MAP), (0.2, SMAP)):
         values = [_known(part, name, metric) for part in parts]
-        places = [place + shift for place, one in enumerate(values) if one.size]
-        boxes = axes.boxplot(
-            [one for one in values if one.size],
-            positions=places,
-            widths=0.32,
-            patch_artist=True,
-            manage_ticks=False,
-            flierprops={"marker": "o", "markersize": 2.5, "markeredgecolor": SOFT},
-            medianprops={"color": INK, "linewidth": 1.4},
-        )
-        for patch in boxes["boxes"]:
-            patch.set(facecolor=COLOURS[name], alpha=0.75, edgecolor=INK, linewidth=0.6)
-        for line in (*boxes["whiskers"], *boxes["caps"]):
-            line.set(color=SOFT, linewidth=0.8)
+        places = [place + shift for place in range(len(parts))]
+        draw_boxes(axes, values, [name] * len(parts), places, width=0.32)
     axes.set_xticks(range(len(parts)), [part.name.replace("_", "\n") for part in parts])
     axes.set_xlim(-0.6, len(parts) - 0.4)
     axes.tick_params(labelsize=8)
-    axes.grid(visible=False, axis="x")
 
 
 def _known(part: Stratum, product: str, metric: str) -> NDArray[np.float64]:
