@@ -152,8 +152,9 @@ def assess(
     cells = _cells(stations)
     comparisons = [MapComparison(one, source.grid, cells, len(months), weights) for one in others]
     found = gather(source, months, cells, comparisons, span(progress, 0.0, 0.8))
-    results = (one.result(rules) for one in comparisons)
+    results = [one.result(rules) for one in comparisons]
     gridded = tuple(one for one in results if one is not None)
+    empty = [one.lack() for one, result in zip(comparisons, results, strict=True) if not result]
     progress(0.8, "computing metrics and intervals")
     findings = None
     if stations is not None:
@@ -175,7 +176,7 @@ def assess(
         },
         gridded=gridded,
         pictures=tuple(_pictures(source, found)),
-        lacks=tuple(source.lacks),
+        lacks=(*source.lacks, *empty),
     )
 
 

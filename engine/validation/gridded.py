@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.errors import MissingDataError
 from engine.grids import block_mean, spread
-from engine.validation.fields import BILINEAR, MAP
+from engine.validation.fields import BILINEAR, MAP, Lack
 from engine.validation.metrics import agreement
 
 if TYPE_CHECKING:
@@ -105,6 +105,9 @@ class MapComparison:
         except MissingDataError as error:
             self._missing[str(month)] = error.looked_for
             return
+        if not (np.isfinite(theirs) & np.isfinite(products[MAP])).any():
+            self._missing[str(month)] = "no value where the map has one"
+            return
         self._months.append(month)
         self._at_sites[:, number] = theirs[self._rows, self._columns]
         known = np.isfinite(theirs)
@@ -128,6 +131,11 @@ class MapComparison:
             mean=np.where(known, self._total / np.maximum(self._count, 1), np.nan),
             at_sites=self._at_sites,
         )
+
+    def lack(self) -> Lack:
+        """Return why there was nothing to compare in any month."""
+        why = next(iter(self._missing.values()), "no month of the maps")
+        return Lack(what=self._other.spec.id, month=None, why=why)
 
     def _theirs(self, month: Month) -> Floats:
         field = self._other.month(month, self._grid).field

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NONE = "–"
 """Stands for no number."""
@@ -18,6 +24,16 @@ def number(value: float, metric: str) -> str:
     if not math.isfinite(value):
         return NONE
     return _written(f"{value:.{2 if metric in _CORRELATIONS else 3}f}")
+
+
+def median_r(values: NDArray[np.floating]) -> str:
+    """Write the median of the correlations that are known.
+
+    >>> median_r(np.array([0.2, np.nan, 0.6])), median_r(np.array([np.nan]))
+    ('0.40', '–')
+    """
+    known = values[np.isfinite(values)]
+    return number(float(np.median(known)), "r") if known.size else NONE
 
 
 def signed(value: float, digits: int = 3) -> str:

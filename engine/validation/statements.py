@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.validation.fields import BILINEAR, CONSERVING, MAP, SMAP, WITHOUT_SIF
-from engine.validation.numbers import difference, number, signed
+from engine.validation.numbers import difference, median_r, number, signed
 from engine.validation.reliability import TARGET
 from engine.validation.skill import Verdict
 
@@ -185,12 +185,10 @@ def _about_maps(assessment: Assessment) -> Iterator[Statement]:
         ours = next((one for one in other.skills if one.product == MAP), None)
         if ours is None:
             continue
-        known = ours.temporal_r[np.isfinite(ours.temporal_r)]
-        in_time = f"median R in time {np.median(known):.2f}, " if known.size else ""
         yield Statement(
             topic=other.spec.id,
-            text=f"Against {other.spec.id} in {len(other.months)} months: {in_time}median R in "
-            f"space {np.nanmedian(ours.months['r']):.2f}, inside 9 km cells "
-            f"{ours.within_r:.2f}, bias {signed(ours.bias)}, ubRMSE {ours.ubrmse:.3f} m³ m⁻³. "
-            f"{other.spec.caution}",
+            text=f"Against {other.spec.id} in {len(other.months)} months: median R in time "
+            f"{median_r(ours.temporal_r)}, median R in space {median_r(ours.months['r'])}, "
+            f"inside 9 km cells {number(ours.within_r, 'r')}, bias {signed(ours.bias)}, ubRMSE "
+            f"{number(ours.ubrmse, 'ubrmse')} m³ m⁻³. {other.spec.caution}",
         )

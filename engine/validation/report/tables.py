@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.validation.fields import LABELS, MAP, SMAP, WORDS
-from engine.validation.numbers import NONE, difference, number, signed
+from engine.validation.numbers import NONE, difference, median_r, number, signed
 from engine.validation.skill import COMPARED
 
 if TYPE_CHECKING:
@@ -180,11 +180,6 @@ def _small(text: str) -> str:
     return "below 10⁻⁶" if text == "0.000000" else text
 
 
-def _median(values: np.ndarray) -> str:
-    known = values[np.isfinite(values)]
-    return number(float(np.median(known)), "r") if known.size else NONE
-
-
 def _title(text: str) -> str:
     """Begin a text with a capital letter and leave the rest alone."""
     return text[:1].upper() + text[1:]
@@ -196,7 +191,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "difference": difference,
     "signed2": lambda value: signed(value, 2),
     "finite": lambda value: number(value, "r"),
-    "median": _median,
+    "median": median_r,
     "title_of": _title,
     "rule_of": _rule,
     "paired_rows": paired_rows,

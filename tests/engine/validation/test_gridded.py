@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,6 +49,17 @@ class OtherMaps:
         weight = np.ones_like(values)
         field = Field(values=values, weight=weight, geobox=area, units="m3 m-3")
         return ComparisonMonth(field=field, days=weight.astype(np.int32), granules=())
+
+
+@dataclass(frozen=True)
+class EmptyMaps(OtherMaps):
+    """Another product that has files, and nothing in the area."""
+
+    def month(self, month: Month, area: GeoBox) -> ComparisonMonth:
+        """Return a month without a value."""
+        found = super().month(month, area)
+        values = np.full_like(found.field.values, np.nan)
+        return replace(found, field=replace(found.field, values=values))
 
 
 def test_moments_are_those_of_the_stacked_maps(toy: ToySource) -> None:
@@ -109,3 +120,20 @@ def test_the_report_shows_other_maps_with_their_caution(toy: ToySource) -> None:
     page = report_page(found)
     assert "is training accuracy" in page.replace("\n", " ")
     assert "24 common months" in page
+
+
+def test_an_empty_reference_gives_a_reason_and_no_number(toy: ToySource) -> None:
+    """Another product without a value on the map is left out, and the page says why."""
+    found = assess(
+        SUBJECT,
+        toy,
+        Calendar(months=MONTHS[:12]),
+        sensors=None,
+        others=[EmptyMaps(toy)],  # type: ignore[list-item]
+        weights=WeightCache(),
+        rules=Rules(draws=100),
+        progress=silent,
+    )
+    assert found.gridded == ()
+    assert found.lacks[-1].what == "SMCI-1km"
+    assert found.lacks[-1].why == "no value where the map has one"
