@@ -61,7 +61,9 @@ class CatalogObjects:
             headers["Content-Security-Policy"] = PAGE_POLICY
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
-        wanted = _span(request.headers.get("range"), size)
+        # A range of another version is not mixed in.
+        same = request.headers.get("if-range", tag) == tag
+        wanted = _span(request.headers.get("range"), size) if same else None
         start, end = wanted or (0, size)
         status = 200
         if wanted is not None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import rasterio
+import uvicorn
 from rasterio.transform import from_origin
+
+from processes.catalog_files import CatalogFiles
+from processes.serving import listen
 
 if TYPE_CHECKING:
     import httpx
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from processes.settings import Settings
 
@@ -166,3 +172,50 @@ def test_gdal_reads_a_part_of_a_map_by_ranges(client: httpx.Client, values: np.n
     ):
         window = rasterio.windows.Window(600, 700, 20, 10)
         np.testing.assert_array_equal(raster.read(1, window=window), values[700:710, 600:620])
+
+
+class Counting:
+    """An application, and the bytes of bodies that it sends.
+
+    Parameters
+    ----------
+    application
+        What answers.
+    """
+
+    def __init__(self, application: ASGIApp) -> None:
+        self._application = application
+        self.sent = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and count."""
+
+        async def counted(message: Message) -> None:
+            self.sent += len(message.get("body", b""))
+            await send(message)
+
+        await self._application(scope, receive, counted)
+
+
+def test_a_small_window_needs_few_bytes(settings: Settings, values: np.ndarray) -> None:
+    """GDAL fetches less than a tenth of the file, whatever it knows of the map beforehand."""
+    counting = Counting(CatalogFiles(settings.catalog_folder))
+    path = MAP.removeprefix("/catalog")
+    size = (settings.catalog_folder / path.lstrip("/")).stat().st_size
+    with listen("127.0.0.1", 0) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
+        server = uvicorn.Server(uvicorn.Config(counting, log_config=None))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            # GDAL's own ways, and no listing of the folder, which HTTP does not have.
+            with (
+                rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+                rasterio.open(f"/vsicurl/{address}") as raster,
+            ):
+                found = raster.read(1, window=rasterio.windows.Window(600, 700, 20, 10))
+        finally:
+            server.should_exit = True
+            thread.join()
+    np.testing.assert_array_equal(found, values[700:710, 600:620])
+    assert 0 < counting.sent < size / 10

@@ -1,60 +1,10 @@
-"""A bucket on loopback for the tests of this folder."""
+"""A catalogue in a bucket for the tests of this folder."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
-from typing import TYPE_CHECKING
-from uuid import uuid4
-
-import httpx
 import pytest
 
 from stac.s3_store import S3Catalog
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-SERVER = """
-import logging, sys
-from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
-logging.getLogger("werkzeug").setLevel(logging.ERROR)
-server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)
-print(server.server_port, flush=True)
-server.serve_forever()
-"""
-SIGNED = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request"
-
-
-@pytest.fixture(scope="session")
-def s3() -> Iterator[str]:
-    """Start a server that speaks S3, in a process of its own; give its address."""
-    command = [sys.executable, "-W", "ignore", "-c", SERVER]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
-        assert server.stdout is not None
-        port = int(server.stdout.readline())
-        yield f"http://127.0.0.1:{port}"
-        server.kill()
-
-
-@pytest.fixture
-def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Make a bucket, and let the environment say how it is reached."""
-    name = f"maps-{uuid4().hex[:12]}"
-    deadline = time.monotonic() + 30
-    while httpx.put(f"{s3}/{name}", headers={"Authorization": SIGNED}).status_code != 200:
-        assert time.monotonic() < deadline
-    for variable, value in {
-        "AWS_ENDPOINT_URL": s3,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(variable, value)
-    return name
 
 
 @pytest.fixture
