@@ -10,7 +10,7 @@ from __future__ import annotations
 import email.utils
 import logging
 import random
-import time
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,15 +47,17 @@ class Patience:
     """Wait after the first, seconds; each further one is twice as long."""
     longest: float = 60.0
     """Longest wait that we choose ourselves, seconds."""
-    sleep: Callable[[float], None] = field(default=time.sleep)
-    """Waits."""
+    sleep: Callable[[float], object] | None = None
+    """Waits; by default until the time is over or all is given up."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set when all is given up."""
 
     def wait(self, tried: int, error: ProviderError) -> None:
         """Wait before another try: as long as the provider says, else ever longer."""
         own = min(self.longest, self.first * 2.0 ** (tried - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
         seconds = own if error.wait is None else min(error.wait, _LONGEST_WAIT)
         _log.info("%s; once more in %.0f s", error, seconds)
-        self.sleep(seconds)
+        (self.sleep or self.stop.wait)(seconds)
 
     def attempt[T](self, work: Callable[[], T]) -> T:
         """Do some work until it succeeds, fails for good, or the tries are used up."""
@@ -63,7 +65,7 @@ class Patience:
             try:
                 return work()
             except ProviderError as error:
-                if not error.again:
+                if not error.again or self.stop.is_set():
                     raise
                 self.wait(tried, error)
         return work()

@@ -135,27 +135,15 @@ def _question(wanted: Wanted) -> list[tuple[str, str]]:
 
 def _offer(umm: _Umm, wanted: Wanted) -> Offer | None:
     """Return what an entry offers; None where its file is of no known name."""
-    cut = wanted.source.subset
-    link = _link(umm, "service" if cut else "data")
-    data = _link(umm, "data") or link
-    if link is None or data is None:
+    data = _link(umm, "data")
+    if data is None:
         return None
     name = data.split("?")[0].rsplit("/", 1)[-1]
-    if cut is not None:
-        name = f"{name}.nc4"
+    if wanted.source.subset is not None:
+        return _part_offer(umm, data, f"{name}.nc4", wanted.source.subset, wanted)
     granule = recognise(Path(name), {wanted.spec.id: wanted.spec})
     if granule is None:
         return None
-    if cut is not None:
-        return Offer(
-            product=wanted.spec.id,
-            name=name,
-            url=_subset_address(link, cut, _window(wanted.area)),
-            size=_subset_size(cut, _window(wanted.area)),
-            granule=granule,
-            way="subset",
-            login=wanted.source.login,
-        )
     file = _file(umm, name)
     size = _size(file)
     return Offer(
@@ -166,6 +154,24 @@ def _offer(umm: _Umm, wanted: Wanted) -> Offer | None:
         exact=file.SizeInBytes is not None,
         checksum=_checksum(file),
         granule=granule,
+        login=wanted.source.login,
+    )
+
+
+def _part_offer(umm: _Umm, data: str, name: str, cut: Subset, wanted: Wanted) -> Offer | None:
+    """Return the offer of a granule's window: cut out by OPeNDAP, else by us."""
+    granule = recognise(Path(name), {wanted.spec.id: wanted.spec})
+    if granule is None:
+        return None
+    service, window = _link(umm, "service"), coarse_slices(wanted.area)
+    by_ranges = round(wanted.source.file_bytes * wanted.source.read_share)
+    return Offer(
+        product=wanted.spec.id,
+        name=name,
+        url=data if service is None else _subset_address(service, cut, window),
+        size=by_ranges if service is None else _subset_size(cut, window),
+        granule=granule,
+        way="window" if service is None else "subset",
         login=wanted.source.login,
     )
 
@@ -202,7 +208,7 @@ def _checksum(file: _File) -> Checksum | None:
     return Checksum(algorithm=_HASHES[told.Algorithm], value=told.Value.lower())
 
 
-def _window(area: GeoBox) -> _Window:
+def coarse_slices(area: GeoBox) -> _Window:
     """Return the coarse cells that a reader takes for an area: one more on every side."""
     coarse = coarse_of(area)
     left, top = (round(number) for number in ~COARSE.affine @ (coarse.affine.c, coarse.affine.f))

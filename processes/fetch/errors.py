@@ -7,7 +7,8 @@
         ├── ProviderError (OSError)       a provider's answer is of no use; trying again may help
         ├── RefusedLoginError (PermissionError)  it does not accept who we say we are
         ├── BrokenFileError (ValueError)  what came is not what was announced
-        ├── SpaceError (OSError)          the disk is too small
+        ├── SpaceError (OSError)          the disk is too small for a plan
+        ├── StorageError (OSError)        the disk does not take a file
         └── IncompleteError (RuntimeError) some files could not be had
 
 Messages name hosts and files, never what follows the ``?`` of an address: that may be a key.
@@ -83,6 +84,14 @@ class SpaceError(FetchError, OSError):
             f"{folder}: {needed} are to come, and {free} are free; a shorter period, a smaller "
             "region or fewer products need less"
         )
+
+
+class StorageError(FetchError, OSError):
+    """The disk does not take a file, so it will not take the next one either."""
+
+    def __init__(self, name: str, wrong: str) -> None:
+        self.name, self.wrong = name, wrong
+        super().__init__(f"{name} cannot be written: {wrong}")
 
 
 class IncompleteError(FetchError, RuntimeError):

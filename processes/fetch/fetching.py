@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
@@ -17,9 +16,12 @@ from engine.files import locked
 from processes.fetch.errors import (
     FetchError,
     IncompleteError,
+    ProviderError,
     RefusedLoginError,
     SpaceError,
+    StorageError,
 )
+from processes.fetch.offers import shown
 from processes.fetch.provenance import SUFFIX as NOTE
 from processes.fetch.transfer import PART, Transfer, part_path
 from processes.fetch.wording import amount
@@ -102,6 +104,8 @@ def fetch(plan: Plan, archive: Path, client: Client, watcher: Watcher) -> Fetche
         Where some files could not be had.
     RefusedLoginError
         Where the credentials are not accepted.
+    StorageError
+        Where the disk does not take a file.
     """
     archive.mkdir(parents=True, exist_ok=True)
     with locked(archive / LOCK, waiting=_refuse):
@@ -135,7 +139,7 @@ class _Work:
 
     def __init__(self, transfer: Transfer, sources: Mapping[str, Source], watcher: Watcher) -> None:
         self._transfer, self._sources, self._watcher = transfer, sources, watcher
-        self._stop = threading.Event()
+        self._stop = transfer.client.patience.stop
 
     def do(self, offers: tuple[Offer, ...]) -> Fetched:
         """Bring them, a few at a time from each host."""
@@ -148,7 +152,7 @@ class _Work:
                     offer = futures[future]
                     try:
                         transferred += future.result()
-                    except RefusedLoginError:
+                    except (RefusedLoginError, StorageError):
                         raise
                     except FetchError as error:
                         failures[offer.name] = str(error)
@@ -191,5 +195,5 @@ class _Work:
 
     def _arrived(self, offer: Offer, there: int) -> None:
         if self._stop.is_set():
-            raise InputError("fetch", "it was stopped", "to go on with the same command")
+            raise ProviderError(shown(offer.url), "it was given up")
         self._watcher.arrived(offer, there)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from engine.granules import Granule
     from processes.fetch.wanted import Wanted
 
-type Way = Literal["file", "subset", "raster", "soundings", "copy"]
-"""How it comes: whole, cut out by the provider, cut out by ranges, gathered from several files by
-ranges, or from a folder."""
+type Way = Literal["file", "subset", "window", "raster", "soundings", "copy"]
+"""How it comes: whole, cut out by the provider, cut out by ranges (of a granule or of a raster),
+gathered from several files by ranges, or from a folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class Offer:
         folders = [self.product]
         if start is not None:
             folders.append(f"{start:%Y}")
-            if self.way == "subset":
+            if self.way in ("subset", "window"):
                 folders.append(f"{start:%m}")
         return str(PurePosixPath(*folders, self.name))
 

@@ -100,4 +100,4 @@ def _part(offer: Offer) -> str | None:
         return unquote(offer.url.partition("dap4.ce=")[2]) or None
     if offer.way == "soundings":
         return f"soundings of {len(offer.parts)} days in the region, on cells of 0.05 degrees"
-    return "the region's window" if offer.way == "raster" else None
+    return "the region's window" if offer.way in ("raster", "window") else None

@@ -105,7 +105,7 @@ class Source(Frozen):
     file_bytes: int = 0
     """Size of a file, as a rule."""
     read_share: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of a file of soundings that is read for a region."""
+    """Share of a file that is read for a region, where it is read by ranges."""
     at_once: Annotated[int, Field(ge=1, le=32)] = 3
     """Requests to its host at a time."""
     otherwise: str | None = None

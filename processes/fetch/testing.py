@@ -100,6 +100,7 @@ class Providers:
     tokens: set[str] = field(default_factory=lambda: {TOKEN})
     etags: bool = True
     edition: int = 1
+    opendap: bool = True
     _servers: dict[str, ThreadingHTTPServer] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
@@ -231,7 +232,11 @@ class _Handler(BaseHTTPRequestHandler):
         if page:
             headers["CMR-Search-After"] = f"[{start + len(page)}]"
         data = self.server.providers.address("data")
-        answer = {"hits": len(found), "took": 7, "items": [_entry(one, data) for one in page]}
+        answer = {
+            "hits": len(found),
+            "took": 7,
+            "items": [_entry(one, data, opendap=self.server.providers.opendap) for one in page],
+        }
         self._send(json.dumps(answer).encode(), headers=headers)
 
     def _list(self) -> None:
@@ -407,7 +412,7 @@ def _year(item: Item) -> str | None:
     return f"{period.start:%Y}" if period else None
 
 
-def _entry(item: Item, data: str) -> Mapping[str, object]:
+def _entry(item: Item, data: str, *, opendap: bool) -> Mapping[str, object]:
     """Describe a granule as UMM-G does."""
     file: dict[str, object] = {"Name": item.name, "SizeInBytes": item.size, "Format": "HDF"}
     if item.checksum is not None:
@@ -423,7 +428,7 @@ def _entry(item: Item, data: str) -> Mapping[str, object]:
     ]
     umm = {
         "GranuleUR": item.name.rsplit(".", 1)[0],
-        "RelatedUrls": links,
+        "RelatedUrls": links if opendap else links[:2],
         "DataGranule": {"ArchiveAndDistributionInformation": [file], "DayNightFlag": "Unspecified"},
     }
     return {"meta": {"concept-id": "G1", "revision-id": 1}, "umm": umm}

@@ -7,7 +7,7 @@ import hashlib
 import io
 import re
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 
+from engine.grids import COARSE
 from engine.products import load_specs
 from engine.products.degree_tiles import degree_tile
 from engine.products.names import recognise
@@ -182,6 +183,33 @@ def cut_out(granule: bytes, constraint: str) -> bytes:
                 if name in stored.attrs:
                     dataset.attrs[name] = stored.attrs[name]
     return buffer.getvalue()
+
+
+def as_whole(item: Item) -> Item:
+    """Return a world's granule on the whole globe, as it is in truth: chunked and packed."""
+    buffer = io.BytesIO()
+    with h5py.File(io.BytesIO(item.content())) as part, h5py.File(buffer, "w") as whole:
+        whole.attrs.update(dict(part.attrs))
+        top, left = int(part["cell_row"][0, 0]), int(part["cell_column"][0, 0])
+        for name in ("Geophysical_Data/sm_surface", "Geophysical_Data/soil_temp_layer1"):
+            stored = part[name]
+            dataset = whole.create_dataset(
+                name,
+                tuple(COARSE.shape),
+                np.float32,
+                chunks=(203, 241),
+                compression=1,
+                fillvalue=-9999,
+            )
+            dataset[top : top + stored.shape[0], left : left + stored.shape[1]] = stored[()]
+            dataset.attrs["units"], dataset.attrs["_FillValue"] = stored.attrs["units"], -9999.0
+        a = COARSE.affine
+        whole["x"] = a.c + a.a * (np.arange(COARSE.shape.x) + 0.5)
+        whole["y"] = a.f + a.e * (np.arange(COARSE.shape.y) + 0.5)
+        whole["time"] = part["time"][()]
+        whole["time"].attrs["units"] = part["time"].attrs["units"]
+    content = buffer.getvalue()
+    return replace(item, size=len(content), content=lambda: content, checksum=None)
 
 
 def _ranged(

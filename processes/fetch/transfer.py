@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from engine.files import atomic_path, synced
+from processes.fetch.cmr import coarse_slices
 from processes.fetch.content import check_content, is_page
-from processes.fetch.errors import BrokenFileError, ProviderError
+from processes.fetch.errors import BrokenFileError, FetchError, ProviderError, StorageError
 from processes.fetch.offers import shown
 from processes.fetch.provenance import write_note
 from processes.fetch.rasters import cut_raster
 from processes.fetch.soundings import gather_soundings
+from processes.fetch.subsets import cut_granule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,20 +58,25 @@ class Transfer:
         Raises
         ------
         FetchError
-            Where it cannot be had. What had come of it stays, to go on from.
+            Where it cannot be had, or not be kept. What had come of it stays, to go on from.
         """
         target = self.archive / offer.place
         target.parent.mkdir(parents=True, exist_ok=True)
         part = part_path(target)
-        came = self.client.patience.attempt(lambda: self._once(offer, part, arrived))
-        write_note(target, part, offer, source)
-        synced(part).replace(target)
-        tag_path(part).unlink(missing_ok=True)
+        try:
+            came = self.client.patience.attempt(lambda: self._once(offer, source, part, arrived))
+            write_note(target, part, offer, source)
+            synced(part).replace(target)
+            tag_path(part).unlink(missing_ok=True)
+        except FetchError:
+            raise
+        except OSError as error:
+            raise StorageError(offer.name, error.strerror or "it cannot be written") from error
         return came
 
-    def _once(self, offer: Offer, part: Path, arrived: Arrived) -> int:
+    def _once(self, offer: Offer, source: Source, part: Path, arrived: Arrived) -> int:
         """Let a file come, and look at it; what is broken is thrown away and asked for again."""
-        came = self._come(offer, part, arrived)
+        came = self._come(offer, source, part, arrived)
         try:
             check_content(part, offer)
         except BrokenFileError as error:
@@ -79,9 +86,14 @@ class Transfer:
             raise ProviderError(shown(offer.url), str(error), again=True) from error
         return came
 
-    def _come(self, offer: Offer, part: Path, arrived: Arrived) -> int:
+    def _come(self, offer: Offer, source: Source, part: Path, arrived: Arrived) -> int:
         if offer.way == "soundings":
             return gather_soundings(self.client, offer, self.area, part, arrived)
+        if offer.way == "window" and source.subset is not None:
+            window = coarse_slices(self.area)
+            return cut_granule(
+                self.client, offer, source.subset, window, path=part, arrived=arrived
+            )
         if offer.way == "raster":
             came = cut_raster(offer, self.area, part)
         elif offer.way == "copy":

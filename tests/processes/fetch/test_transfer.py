@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from engine.errors import InputError
 from engine.files import locked
-from processes.fetch.errors import IncompleteError, RefusedLoginError, SpaceError
+from engine.products import decode, recognise
+from engine.region import load_region
+from processes.fetch.errors import (
+    IncompleteError,
+    RefusedLoginError,
+    SpaceError,
+    StorageError,
+)
 from processes.fetch.fetching import LOCK
 from processes.fetch.provenance import note_path, read_note
 from processes.fetch.testing import PASSWORD, SIGNATURE, TOKEN, USER, Fault, Providers
+from processes.fetch.testing_shelves import as_whole
 from processes.logs import configure_logging
 
 if TYPE_CHECKING:
@@ -241,3 +251,41 @@ def test_notes_are_json(road: Road) -> None:
     note: dict[str, Any] = json.loads(note_path(next(iter(road.granules().values()))).read_text())
     assert {"url", "retrieved", "sha256", "version", "licence", "citation"} <= set(note)
     assert os.sep not in note["product"]
+
+
+def test_without_opendap_a_window_is_read_by_ranges(
+    road: Road, providers: Providers, tiny_world: World
+) -> None:
+    """A granule whose entry names no OPeNDAP is cut out here, and reads the same."""
+    providers.opendap = False
+    some = dict(list(providers.shelves["SPL4SMGP"].items())[-4:])
+    providers.shelves = {"SPL4SMGP": {name: as_whole(item) for name, item in some.items()}}
+    assert road.fetch("2021-01", "SPL4SMGP").files == len(some)
+    area = load_region(tiny_world.region).area()
+    for name, path in road.granules().items():
+        original = next(tiny_world.archive.rglob(name.removesuffix(".nc4")))
+        one, other = (recognise(each) for each in (path, original))
+        assert one is not None
+        assert other is not None
+        mine, theirs = (decode(each, area)["soil_moisture"] for each in (one, other))
+        assert mine.geobox == theirs.geobox
+        np.testing.assert_array_equal(mine.values, theirs.values)
+    # Far less than the whole files.
+    ranged = sum(one.sent for one in providers.seen if one.host == "store")
+    assert ranged < 8 * 2**18
+
+
+def test_a_disk_that_fills_ends_all_at_once(
+    road: Road, providers: Providers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing half is left that an archive would take for data, and the message says why."""
+
+    def fail(path: Path) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("processes.fetch.transfer.synced", fail)
+    with pytest.raises(StorageError, match="hdf cannot be written: No space left on device"):
+        road.fetch(MONTH, "MOD11A2")
+    assert not road.granules()
+    monkeypatch.undo()
+    assert providers.seen

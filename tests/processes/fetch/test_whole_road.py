@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from engine.world import World
     from processes.fetch.testing import Providers
 
-ROAD = "2020-03/2020-05"
+ROAD = "2020-04/2020-05"
 KILLS = 20
 
 
