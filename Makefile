@@ -53,6 +53,9 @@ science: install ## Score the method on worlds whose truth is known (PRESET=… 
 	  $(BIN)/python tests/benchmarks/science --preset $(or $(PRESET),henan) --seed $(or $(SEED),7) \
 	  $(if $(SECTIONS),--sections $(SECTIONS)) $(SCIENCE)
 
+bench: install ## Say how fast it is, beside what people would use instead (QUICK=1 takes minutes)
+	@$(BIN)/python tests/benchmarks/speed $(if $(QUICK),--quick) $(BENCH)
+
 fuzz: install ## Fuzz the API by its own description (CASES=… per operation)
 	@CASES=$(or $(CASES),200) $(BIN)/python -m pytest --no-header -q -s tests/processes/test_fuzz.py
 
