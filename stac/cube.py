@@ -29,6 +29,7 @@ from stac.cube_content import BEFORE, KEY, LATTICE, checksums_of, cube_contents,
 from stac.documents import below, collection_key, item_key
 from stac.errors import ContendedCatalogError, DamagedCatalogError
 from stac.read import collection_document, read_document
+from stac.records.writing import write_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -210,7 +211,9 @@ def _lead(
                 before[content.key] if now == content.folder else content.asset(now)
             )
         stale = _named(before) - _named(assets)
-        return {**document, "assets": assets}
+        changed = {**document, "assets": assets}
+        write_records(catalog, changed)
+        return changed
 
     new = [content.folder for content in contents if led.get(content.key) != content.folder]
     with catalog.lock():

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 from uuid import NAMESPACE_URL, uuid5
 
 from stac.documents import collection_key
-from stac.media import COG, JSON
+from stac.media import COG, JSON, ZARR
 from stac.products import catalog_texts, product
 from stac.records.texts import record_texts
 
@@ -142,10 +142,11 @@ def _distributions(collection: Document, base: str) -> Iterator[Distribution]:
     )
     for asset in collection.get("assets", {}).values():
         href = str(asset["href"]).removeprefix("./")
+        media_type = str(asset.get("type", JSON))
         yield Distribution(
             title=str(asset.get("title", href)),
             description=str(asset.get("description", asset.get("title", href))),
             url=urljoin(base, href) if base else href,
-            media_type=str(asset.get("type", JSON)),
-            file=True,
+            media_type=media_type,
+            file=media_type != ZARR,  # which is a folder
         )

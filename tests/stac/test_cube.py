@@ -259,12 +259,14 @@ def test_many_at_once_lose_nothing(catalog: LocalCatalog) -> None:
 
 
 def test_other_assets_stay(catalog: LocalCatalog) -> None:
-    """The table of items and the cube do not take each other's place."""
+    """The table of items and the cube do not take each other's place; records know both."""
     publish(catalog, 0)
     refresh_cubes(catalog, OFFICIAL)
     refresh_mirror(catalog, OFFICIAL)
     publish(catalog, 1)
     refresh_cubes(catalog, OFFICIAL)
+    assert folder_of(catalog) in (catalog.root / OFFICIAL / "dcat.jsonld").read_text()
+    assert validate_catalog(catalog) == []
     collection = collection_document(catalog, OFFICIAL)
     assert collection is not None
     assert {"items", f"cube-{REGION}"} <= set(collection["assets"])
