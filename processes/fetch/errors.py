@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_FEW = 3
+"""Reasons that are told; the others are like them."""
+
+
 class FetchError(VadoseError):
     """Base of the errors of fetching."""
 
@@ -107,8 +111,8 @@ class IncompleteError(FetchError, RuntimeError):
 
     def __init__(self, failures: Mapping[str, str], total: int) -> None:
         self.failures, self.total = dict(failures), total
-        first = "; ".join(dict.fromkeys(self.failures.values()))
-        shown = first if len(first) < 600 else f"{first[:600]} …"
+        reasons = list(dict.fromkeys(self.failures.values()))
+        shown = "; ".join([*reasons[:_FEW], *(["…"] if len(reasons) > _FEW else [])])
         super().__init__(
             f"{len(failures)} of {total} files could not be had ({shown}); "
             "the others are in the archive, and the same command tries these again"

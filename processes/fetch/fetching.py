@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 LOCK = ".fetch.lock"
 """File at the root of an archive that one fetch at a time holds."""
+_HOPELESS = 8
+"""Files in a row that a host fails to give before it is given up."""
 _RESERVE = 200_000_000
 """Bytes that are left free on the disk."""
 
@@ -134,6 +136,17 @@ def _part_size(archive: Path, offer: Offer) -> int:
     return part.stat().st_size if part.exists() else 0
 
 
+def _host(offer: Offer) -> str:
+    return urlsplit(offer.url).netloc
+
+
+def _give_up(host: str, futures: Mapping[Future[int], Offer]) -> None:
+    """Ask a host for nothing more: what is wrong with so many files is wrong with all."""
+    for future, offer in futures.items():
+        if _host(offer) == host:
+            future.cancel()
+
+
 class _Work:
     """Files under way."""
 
@@ -144,6 +157,7 @@ class _Work:
     def do(self, offers: tuple[Offer, ...]) -> Fetched:
         """Bring them, a few at a time from each host."""
         failures: dict[str, str] = {}
+        in_a_row: dict[str, int] = defaultdict(int)
         transferred = 0
         with ExitStack() as stack:
             futures = self._submit(offers, stack)
@@ -152,10 +166,16 @@ class _Work:
                     offer = futures[future]
                     try:
                         transferred += future.result()
+                        in_a_row[_host(offer)] = 0
                     except (RefusedLoginError, StorageError):
                         raise
+                    except CancelledError:
+                        failures[offer.name] = f"{_host(offer)} was given up"
                     except FetchError as error:
                         failures[offer.name] = str(error)
+                        in_a_row[_host(offer)] += 1
+                        if in_a_row[_host(offer)] == _HOPELESS:
+                            _give_up(_host(offer), futures)
             except BaseException:
                 self._stop.set()
                 for future in futures:
@@ -168,7 +188,7 @@ class _Work:
     def _submit(self, offers: tuple[Offer, ...], stack: ExitStack) -> Mapping[Future[int], Offer]:
         by_host: dict[str, list[Offer]] = defaultdict(list)
         for offer in offers:
-            by_host[urlsplit(offer.url).netloc].append(offer)
+            by_host[_host(offer)].append(offer)
         futures: dict[Future[int], Offer] = {}
         for several in by_host.values():
             at_once = min(self._sources[offer.product].at_once for offer in several)

@@ -7,15 +7,14 @@ person logs in (localhost), and a store that only knows signed addresses (127.0.
 from __future__ import annotations
 
 import base64
-import fnmatch
 import json
 import threading
 from dataclasses import dataclass, field
-from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
+from processes.fetch.testing_answers import entry, index, matches, year_of
 from processes.fetch.testing_shelves import cut_out
 
 if TYPE_CHECKING:
@@ -41,11 +40,6 @@ _EARTHDATA = (
     "SRTM",
 )
 _CHANGED = "Wed, 01 Jan 2025 00:00:00 GMT"
-_APACHE = (
-    '<tr><td valign="top">&nbsp;</td><td><a href="{name}">{name:.20}..&gt;</a></td>'
-    '<td align="right">2025-01-01 00:00  </td><td align="right">{size}</td><td>&nbsp;</td></tr>'
-)
-_NGINX = '<a href="{name}">{name}</a>    01-Jan-2025 00:00    {size}'
 _UMM = "application/vnd.nasa.cmr.umm_results+json"
 _HTML = {"Content-Type": "text/html; charset=utf-8"}
 _BINARY = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
@@ -220,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
         query = parse_qs(self._query)
         product = {"SRTMGL3": "SRTM"}.get(query["short_name"][0], query["short_name"][0])
         shelf = self.server.providers.shelves.get(product, {})
-        found = [item for item in shelf.values() if _matches(item, query)]
+        found = [item for item in shelf.values() if matches(item, query)]
         found.sort(key=lambda item: item.name)
         start = int(self.headers.get("CMR-Search-After", "[0]").strip("[]"))
         size = min(int(query.get("page_size", ["10"])[0]), self.server.providers.page)
@@ -235,7 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer = {
             "hits": len(found),
             "took": 7,
-            "items": [_entry(one, data, opendap=self.server.providers.opendap) for one in page],
+            "items": [entry(one, data, opendap=self.server.providers.opendap) for one in page],
         }
         self._send(json.dumps(answer).encode(), headers=headers)
 
@@ -245,10 +239,10 @@ class _Handler(BaseHTTPRequestHandler):
         if rest[-1]:
             self._file(shelf.get(rest[-1]))
             return
-        items = [one for one in shelf.values() if _year(one) == rest[0]]
+        items = [one for one in shelf.values() if year_of(one) == rest[0]]
         if items:
             self._send(
-                _index(self._path, items, apache=product == "CHIRPS"),
+                index(self._path, items, apache=product == "CHIRPS"),
                 headers={"Content-Type": "text/html"},
             )
         else:
@@ -394,52 +388,3 @@ class _Handler(BaseHTTPRequestHandler):
                 range=self.headers.get("Range"),
             )
         )
-
-
-def _matches(item: Item, query: Mapping[str, list[str]]) -> bool:
-    """Tell whether a granule is what a question to the catalogue is about."""
-    patterns = query.get("readable_granule_name[]", [])
-    if patterns and not any(fnmatch.fnmatchcase(item.name, pattern) for pattern in patterns):
-        return False
-    if "temporal[]" not in query or item.granule.period is None:
-        return True
-    start, end = (datetime.fromisoformat(text).date() for text in query["temporal[]"][0].split(","))
-    return item.granule.period.start <= end and item.granule.period.end > start
-
-
-def _year(item: Item) -> str | None:
-    period = item.granule.period
-    return f"{period.start:%Y}" if period else None
-
-
-def _entry(item: Item, data: str, *, opendap: bool) -> Mapping[str, object]:
-    """Describe a granule as UMM-G does."""
-    file: dict[str, object] = {"Name": item.name, "SizeInBytes": item.size, "Format": "HDF"}
-    if item.checksum is not None:
-        file["Checksum"] = {"Value": item.checksum, "Algorithm": "SHA-256"}
-    links = [
-        {"URL": f"s3://protected/{item.name}", "Type": "GET DATA VIA DIRECT ACCESS"},
-        {"URL": f"{data}/data/{item.name}", "Type": "GET DATA"},
-        {
-            "URL": f"{data}/opendap/collections/C1/granules/{item.name}",
-            "Type": "USE SERVICE API",
-            "Subtype": "OPENDAP DATA",
-        },
-    ]
-    umm = {
-        "GranuleUR": item.name.rsplit(".", 1)[0],
-        "RelatedUrls": links if opendap else links[:2],
-        "DataGranule": {"ArchiveAndDistributionInformation": [file], "DayNightFlag": "Unspecified"},
-    }
-    return {"meta": {"concept-id": "G1", "revision-id": 1}, "umm": umm}
-
-
-def _index(folder: str, items: list[Item], *, apache: bool) -> bytes:
-    """Write a folder's index as Apache does, or as nginx."""
-    lines = [(_APACHE if apache else _NGINX).format(name=one.name, size=one.size) for one in items]
-    rows = "\n".join(lines)
-    if apache:
-        page = f'<table><tr><th><a href="?C=S;O=A">Size</a></th></tr>{rows}</table>'
-    else:
-        page = f'<h1>Index of {folder}</h1><hr><pre><a href="../">../</a>\n{rows}\n</pre>'
-    return f"<html><body>{page}</body></html>".encode()

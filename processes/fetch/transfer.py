@@ -178,8 +178,10 @@ def _announced(response: httpx.Response, start: int) -> int | None:
 
 def _keep_tag(response: httpx.Response, part: Path) -> None:
     """Keep what tells versions apart; a weak tag does not vouch for bytes."""
-    tag = response.headers.get("ETag") or response.headers.get("Last-Modified")
-    if tag is None or tag.startswith("W/"):
+    tag = response.headers.get("ETag", "W/")
+    if tag.startswith("W/"):
+        tag = response.headers.get("Last-Modified")
+    if tag is None:
         tag_path(part).unlink(missing_ok=True)
     elif _kept_tag(part) != tag:
         with atomic_path(tag_path(part)) as path:

@@ -289,3 +289,12 @@ def test_a_disk_that_fills_ends_all_at_once(
     assert not road.granules()
     monkeypatch.undo()
     assert providers.seen
+
+
+def test_a_host_that_gives_nothing_is_given_up(road: Road, providers: Providers) -> None:
+    """After some failures in a row nothing more is asked of it, and the message says why."""
+    providers.misbehave("/list/CHIRPS/2020/chirps", *[Fault(kind="status", status=404)] * 200)
+    with pytest.raises(IncompleteError, match=r"31 of 31 .* status 404; .* …") as raised:
+        road.fetch(MONTH, "CHIRPS")
+    assert sum(reason.endswith("was given up") for reason in raised.value.failures.values()) > 10
+    assert sum(one.status == 404 for one in providers.seen) < 20
