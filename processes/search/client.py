@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlencode
 
 import attr
+from stac_fastapi.api.models import GeoJSONResponse
 from stac_fastapi.extensions.filter.client import BaseFiltersClient
 from stac_fastapi.types.core import BaseCoreClient
 from stac_fastapi.types.stac import (
@@ -140,9 +141,8 @@ class CatalogClient(BaseCoreClient, BaseFiltersClient):
         page = self.index.search(query)
         where = self.addresses(request)
         collection = f"{where.api}/collections/{quote(collection_id)}"
-        answer = self._answer(request, page, f"{collection}/items", query)
-        answer["links"].append(link("collection", collection, title, JSON))
-        return answer
+        above = link("collection", collection, title, JSON)
+        return self._answer(request, page, f"{collection}/items", query, above=above)
 
     def get_search(  # noqa: PLR0917  (stac-fastapi's own signature)
         self,
@@ -218,6 +218,7 @@ class CatalogClient(BaseCoreClient, BaseFiltersClient):
         *,
         fields: Fields | None = None,
         body: Mapping[str, Any] | None = None,
+        above: Mapping[str, Any] | None = None,
     ) -> ItemCollection:
         where = self.addresses(request)
         titles = {str(one["id"]): str(one["title"]) for one in self.index.collections()}
@@ -229,6 +230,7 @@ class CatalogClient(BaseCoreClient, BaseFiltersClient):
         if page.last is not None:
             token = write_token(query.sort, page.last)
             links.append(_next(path, request, token, body))
+        links += [] if above is None else [dict(above)]
         answer = {
             "type": "FeatureCollection",
             "features": shown,
@@ -236,7 +238,8 @@ class CatalogClient(BaseCoreClient, BaseFiltersClient):
             "numberMatched": page.matched,
             "numberReturned": len(shown),
         }
-        return cast("ItemCollection", answer)
+        # Given a dictionary, FastAPI would walk through all of it in search of other types.
+        return cast("ItemCollection", GeoJSONResponse(answer))
 
 
 def _fields(chosen: Any) -> Fields:
