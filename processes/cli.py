@@ -271,12 +271,14 @@ def rebuild(place: _Place = None) -> None:
     """Mend a catalogue from its items: collections, root, links, mirror, cubes, searches."""
     with one_line_errors():
         from stac.cube import refresh_cubes, sweep_cubes  # noqa: PLC0415
+        from stac.departures import refresh_departures  # noqa: PLC0415
         from stac.mirror import refresh_mirror  # noqa: PLC0415
         from stac.rebuild import rebuild_catalog  # noqa: PLC0415
 
         store, _ = _catalog_at(place)
         done = rebuild_catalog(store)
         for collection_id, count in done.items.items():
+            refresh_departures(store, collection_id)
             refresh_mirror(store, collection_id)
             refresh_cubes(store, collection_id)
             sweep_cubes(store, collection_id)
@@ -295,10 +297,12 @@ def remove(
     """Take an item out of a catalogue, with all of its versions and files."""
     with one_line_errors():
         from stac.cube import refresh_cubes  # noqa: PLC0415
+        from stac.departures import refresh_departures  # noqa: PLC0415
         from stac.rebuild import remove_item  # noqa: PLC0415
 
         store, name = _catalog_at(place)
         remove_item(store, collection, item)
+        refresh_departures(store, collection, {item})
         refresh_cubes(store, collection)
         _let_find_all(place)
         typer.echo(f"{item} is no longer in {name}")
