@@ -91,7 +91,7 @@ class _Cube(BaseProvider):  # type: ignore[misc]  # pygeoapi has no types
 
     def _chosen(self, names: Sequence[str], datetime_: str | None) -> xr.Dataset:
         """Return some layers, or all, of some months, or all."""
-        unknown = [name for name in names if name not in self._data]
+        unknown = [name for name in names if name not in self._fields]
         if unknown:
             raise _refusal(f"there is no {unknown[0]!r}; there are {', '.join(self._fields)}")
         data = self._data[list(names or self._fields)]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _COMMON = "http://www.opengis.net/spec/ogcapi-common"
 _RECORDS = "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf"
+_COVERAGES = "http://www.opengis.net/spec/ogcapi-coverages-1/1.0/conf"
+_EDR = "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf"
+_TILES = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf"
 _PROCESSES = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf"
 CONFORMANCE = [
     *(f"{_COMMON}-1/1.0/conf/{name}" for name in ("core", "landing-page", "json", "html", "oas30")),
@@ -30,6 +33,10 @@ CONFORMANCE = [
         )
     ),
     *(f"{_RECORDS}/{name}" for name in ("record-core", "record-core-query-parameters", "json")),
+    *(f"{_COVERAGES}/{name}" for name in ("core", "geodata-coverage", "coverage-bbox")),
+    *(f"{_COVERAGES}/coverage-{name}" for name in ("subset", "rangesubset", "datetime")),
+    *(f"{_EDR}/{name}" for name in ("core", "covjson")),
+    *(f"{_TILES}/{name}" for name in ("core", "tileset", "tilesets-list", "png", "jpeg")),
 ]
 """Classes of standards that the service obeys; of OGC API - Processes 1.0 all of them."""
 
