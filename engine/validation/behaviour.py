@@ -228,7 +228,7 @@ def _shifted(a: Floats, b: Floats, lag: int) -> tuple[Floats, Floats]:
     """Put beside each month of ``a`` the month of ``b`` that is so many later."""
     moved = np.full_like(b, np.nan)
     if lag >= 0:
-        moved[: len(b) - lag] = b[lag:]
+        moved[: max(0, len(b) - lag)] = b[lag:]
     else:
         moved[-lag:] = b[:lag]
     return a, moved

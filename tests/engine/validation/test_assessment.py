@@ -292,3 +292,23 @@ def test_every_metric_of_a_station_has_an_interval(toy_assessment: Assessment) -
     }  # fmt: skip
     for name in ("r", "anomaly_r", "bias", "rmse", "ubrmse", "mae", "slope"):
         assert found[name]["lower"] < found[name]["value"] < found[name]["upper"], name
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_month_or_two_can_be_validated(toy: ToySource, count: int) -> None:
+    """Where there are fewer months than lags nothing is said of time, and the page still stands."""
+    calendar = Calendar(months=MONTHS[:count])
+    sensors = [replace(one, values=one.values[: calendar.days]) for one in toy.sensors()]
+    found = assess(
+        SUBJECT,
+        toy,
+        calendar,
+        sensors=sensors,
+        others=(),
+        weights=WeightCache(),
+        rules=Rules(draws=100),
+        progress=silent,
+    )
+    assert found.changes.lagged == ()
+    assert "any number needs 10" in report_page(found)
+    json.dumps([metrics_document(found), stations_document(found)], allow_nan=False)
