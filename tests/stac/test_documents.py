@@ -210,3 +210,15 @@ def test_the_first_whole_region_is_promoted_and_nobody_else() -> None:
     assert choose_collection(published, series) == official
     assert choose_collection(published, other) == other.own_collection
     assert choose_collection(published, real) == real.own_collection
+
+
+@pytest.mark.parametrize("links", [[], [{"rel": "a", "title": 'ü " \n'}], [{"rel": "a"}] * 3])
+def test_a_document_is_written_with_a_line_for_each_link(links: list[dict[str, str]]) -> None:
+    """It says what it said, whatever is in it, and is the same bytes each time."""
+    document = {"id": "links", "links": links, "inner": {"links": [1, 2]}, "title": "Größe"}
+    written = encode(document)
+    assert json.loads(written) == document
+    assert written == encode(json.loads(written))
+    assert sum(line.strip().startswith('{"rel"') for line in written.decode().splitlines()) == len(
+        links
+    )
