@@ -19,7 +19,7 @@ from engine.errors import InputError
 from processes.command_errors import one_line_errors
 from processes.fetch.command import fetch
 from processes.logs import configure_logging
-from processes.operations import config, doctor, key
+from processes.operations import backup, config, doctor, key, restore, schedule
 from processes.settings import Settings
 
 if TYPE_CHECKING:
@@ -389,5 +389,5 @@ def _progress_bar(title: str) -> Iterator[Receiver]:
         bar.update(task, completed=1.0, description="done")
 
 
-for command in (fetch, config, doctor):
+for command in (fetch, schedule, config, doctor, backup, restore):
     app.command()(one_line_errors()(command))

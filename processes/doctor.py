@@ -45,6 +45,7 @@ def examine(settings: Settings) -> tuple[Check, ...]:
     return (
         _versions(),
         *_settings(settings),
+        *_access(settings),
         check_disk(settings),
         _archive(settings),
         _models(settings),
@@ -115,6 +116,17 @@ def _settings(settings: Settings) -> Iterator[Check]:
         )
     if not problems and not unknown:
         yield Check(name="settings", found="nothing contradicts")
+
+
+def _access(settings: Settings) -> Iterator[Check]:
+    if settings.access:
+        from processes.access.check import SignIn  # noqa: PLC0415  (loads cryptography)
+
+        yield SignIn.of(settings).check()
+    elif settings.public_without_access:
+        found = "there is no access control, and the service may listen beyond loopback"
+        advice = "set VADOSE_ACCESS unless something in front of the service guards it"
+        yield Check(name="sign-in", state=State.WARNING, found=found, advice=advice)
 
 
 def _archive(settings: Settings) -> Check:

@@ -70,14 +70,17 @@ class Readiness:
     @classmethod
     def of(cls, settings: Settings, store: JobStore) -> Readiness:
         """Return the readiness of a service."""
-        return cls(
-            {
-                "database": partial(check_jobs, store),
-                "catalogue": partial(check_catalog, settings),
-                "disk": partial(check_disk, settings),
-                "scheduler": partial(check_scheduler, settings),
-            }
-        )
+        checks: dict[str, Callable[[], Check]] = {
+            "database": partial(check_jobs, store),
+            "catalogue": partial(check_catalog, settings),
+            "disk": partial(check_disk, settings),
+            "scheduler": partial(check_scheduler, settings),
+        }
+        if settings.access:
+            from processes.access.check import SignIn  # noqa: PLC0415  (loads cryptography)
+
+            checks["sign-in"] = SignIn.of(settings).check
+        return cls(checks)
 
     def look(self) -> tuple[Check, ...]:
         """Return what is found now, or was found a moment ago."""

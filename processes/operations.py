@@ -120,6 +120,70 @@ def revoke_key(
         typer.echo(f"the key {withdrawn.id} of {withdrawn.name} is withdrawn")
 
 
+def backup(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Archive to write, .tar.")],
+    *,
+    data: _Data = None,
+) -> None:
+    """Write jobs, catalogue, models, regions and keys to one file, while the service runs on."""
+    settings = Settings.load(data=data)
+    configure_logging(settings.log_level, form=settings.log_format)
+    from processes.backup import make_backup  # noqa: PLC0415
+
+    manifest = make_backup(settings, path)
+    audit("backup", file=path.name, files=len(manifest.files))
+    typer.echo(f"{path}: {manifest.summary}")
+
+
+def restore(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="What `vadose backup` wrote.")],
+    *,
+    data: _Data = None,
+) -> None:
+    """Restore a backup into an empty place: another folder, database or bucket, or the same."""
+    settings = Settings.load(data=data)
+    configure_logging(settings.log_level, form=settings.log_format)
+    from processes.restore import restore_backup  # noqa: PLC0415
+
+    manifest = restore_backup(settings, path)
+    audit("restore", file=path.name, files=len(manifest.files))
+    typer.echo(f"{path}: {manifest.summary} restored")
+
+
+def schedule(
+    *,
+    data: _Data = None,
+    archive: Annotated[
+        Path | None, typer.Option(help="Folder of the granules.", show_default="DATA/archive")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(help="Region by name.", show_default="henan")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell the months, and ask for none.")
+    ] = False,
+    as_json: _Json = False,
+) -> None:
+    """Ask the service for the months that the archive allows and the catalogue has not.
+
+    For cron, a systemd timer or a Kubernetes CronJob: it ends at once, and a run too many asks for
+    nothing. The service does the work.
+    """
+    settings = Settings.load(data=data, archive=archive, region=region)
+    configure_logging("WARNING", form=settings.log_format)
+    from processes.schedule import new_months, request_months  # noqa: PLC0415
+
+    wanted = new_months(settings)
+    asked = [] if dry_run else request_months(settings, wanted)
+    if as_json:
+        months = [str(month) for month in wanted.months]
+        typer.echo(json.dumps({"months": months, "jobs": asked}, indent=2))
+        return
+    typer.echo(wanted.sentence)
+    for job_id in asked:
+        typer.echo(f"job {job_id}")
+
+
 def _key_file(data: Path | None) -> KeyFile:
     settings = Settings.load(data=data)
     configure_logging(settings.log_level, form=settings.log_format)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from processes.errors import StoreUnavailableError
-from processes.jobs.sweep import sweep_temporaries, sweep_work
+from processes.jobs.sweep import forget_old_jobs, sweep_temporaries, sweep_work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -166,6 +166,8 @@ class Dispatcher:
         self._last_sweep = now
         settings = self._settings
         sweep_work(settings.work_folder, self._store)
+        if settings.keep_jobs_days is not None:
+            forget_old_jobs(self._store, settings.work_folder, settings.keep_jobs_days)
         for folder in (settings.catalog_folder, settings.model_folder, settings.feature_folder):
             with suppress(OSError):
                 sweep_temporaries(folder, STALE_SECONDS)

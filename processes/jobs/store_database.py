@@ -59,6 +59,8 @@ class Database:
         alone = {} if on_file else {"isolation_level": "AUTOCOMMIT"}
         self._readers = engine.execution_options(**alone)
         self._writers = engine.execution_options(writes=True)
+        whole = {} if on_file else {"isolation_level": "REPEATABLE READ"}
+        self._snapshots = engine.execution_options(**whole)
 
     @classmethod
     def at(cls, address: str | Path) -> Database:
@@ -81,6 +83,12 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """Give a connection for one look."""
         with _told(), self._readers.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Give a connection that sees the database as it is now, for as long as it looks."""
+        with _told(), self._snapshots.connect() as connection:
             yield connection
 
     @contextmanager

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import time
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from processes.errors import NoSuchJobError
-from processes.jobs.model import JobStatus
+from processes.jobs.model import JobFilter, JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +20,13 @@ if TYPE_CHECKING:
 
     from processes.jobs.protocol import JobStore
 
+LOGGER = logging.getLogger(__name__)
+
 _TEMPORARY = re.compile(r"\..+-[0-9a-f]{12}(\.\w+)?")
 """Names that :func:`engine.files.atomic_path` gives."""
+MOST_AT_ONCE = 1000
+"""Jobs that are forgotten in one sweep."""
+_ENDED = tuple(status for status in JobStatus if status.terminal)
 _WITHOUT_RESULTS = (JobStatus.DISMISSED, JobStatus.FAILED)
 
 
@@ -37,6 +44,37 @@ def sweep_work(folder: Path, store: JobStore) -> None:
         with suppress(OSError):
             if _is_over(path.name, store):
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def forget_old_jobs(store: JobStore, folder: Path, days: float, now: datetime | None = None) -> int:
+    """Forget jobs that ended long ago, with what stayed with them.
+
+    Parameters
+    ----------
+    store
+        Knows the jobs.
+    folder
+        The work folder.
+    days
+        How long a job is kept after its end.
+    now
+        The time; by default that of this machine.
+
+    Returns
+    -------
+    int
+        Jobs forgotten; one that still owes a callback is kept until it owes none.
+    """
+    limit = (now or datetime.now(UTC)) - timedelta(days=days)
+    wanted = JobFilter(statuses=_ENDED, created_before=limit, limit=MOST_AT_ONCE)
+    forgotten = 0
+    for job in store.find(wanted)[0]:
+        if job.finished is not None and job.finished < limit and store.delete(job.id):
+            shutil.rmtree(folder / job.id, ignore_errors=True)
+            forgotten += 1
+    if forgotten:
+        LOGGER.info("%d jobs that ended more than %g days ago are forgotten", forgotten, days)
+    return forgotten
 
 
 def sweep_temporaries(folder: Path, seconds: float) -> int:

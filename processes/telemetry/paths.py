@@ -4,8 +4,8 @@ from __future__ import annotations
 
 _ROOMS = frozenset(
     {
-        *("browser", "catalog", "collections", "conformance", "health", "jobs", "metrics", "months"),
-        *("models", "openapi", "processes", "stac", "static", "tiles"),
+        *("browser", "catalog", "collections", "conformance", "health", "jobs", "metrics"),
+        *("models", "months", "openapi", "processes", "stac", "static", "tiles"),
     }
 )
 _DEEPER = {"processes": frozenset({"execution"}), "jobs": frozenset({"files", "log", "results"})}

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from engine.models.store import ModelStore
 from engine.models.training import training
 from engine.testing import toy_table, toy_task
+from processes.access.callers import Role
+from processes.access.keys import KeyFile
 from processes.checks import Check, State
 from processes.cli import app
 from processes.doctor import examine, is_well
@@ -101,6 +103,20 @@ def test_a_scheduler_that_is_away_is_named(settings: Settings) -> None:
     check = found(away, "scheduler")
     assert check.state is State.FAILED
     assert str(away.scheduler) in check.cause
+
+
+def test_sign_in_is_looked_at(settings: Settings) -> None:
+    """Where callers must say who they are: that somebody can, and that keys are private."""
+    guarded = Settings.load(data=settings.data, access=True)
+    assert found(guarded, "sign-in").state is State.FAILED
+    KeyFile(guarded.key_file).add("alice", Role.ADMIN)
+    assert found(guarded, "sign-in").state is State.OK
+    guarded.key_file.chmod(0o644)
+    assert found(guarded, "sign-in").state is State.WARNING
+    guarded.key_file.write_text("{")
+    assert found(guarded, "sign-in").state is State.FAILED
+    public = Settings.load(data=settings.data, public_without_access=True)
+    assert found(public, "sign-in").state is State.WARNING
 
 
 def test_a_changed_model_is_named(settings: Settings) -> None:

@@ -140,3 +140,6 @@ def test_an_issuer_that_is_away_is_503(issuer: Any, guarded: Callable) -> None:
         answer = client.get("/processes", headers=who)
         assert answer.status_code == 503
         assert answer.headers["Retry-After"]
+        ready = client.get("/health/ready")
+        assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+        assert issuer.address not in ready.text
