@@ -181,6 +181,17 @@ def test_cells_with_less_than_half_of_the_features_stay_missing(model: TrainedMo
     assert np.isnan(predicted[1]).all()
 
 
+def test_large_maps_are_predicted_part_by_part(
+    model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parts do not show."""
+    maps = features(model, (9, 7))
+    maps["ndvi"][2] = np.nan
+    expected = model.predictor().map(maps)
+    monkeypatch.setattr("engine.models.inference.CELLS_AT_ONCE", 10)
+    xr.testing.assert_allclose(model.predictor().map(maps), expected, atol=1e-7)
+
+
 def test_another_unit_is_refused(model: TrainedModel) -> None:
     """A feature in another unit is not the model's feature."""
     maps = features(model)
