@@ -7,7 +7,6 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError
-from engine.region import load_region
 from processes.errors import InvalidSettingsError
 
 if TYPE_CHECKING:
@@ -144,4 +143,6 @@ def _check_face(settings: Settings) -> None:
 
 
 def _check_region(settings: Settings) -> None:
+    from engine.region import load_region  # noqa: PLC0415
+
     load_region(settings.region, [settings.region_folder])

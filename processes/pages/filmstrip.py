@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 
-from engine.colours import palette
 from engine.months import Month
 from processes.errors import InvalidRequestError
 from processes.job_query import read_format
@@ -147,6 +146,8 @@ def strips(catalog: CatalogStore, layer: str, collection: str | None) -> list[St
 
 
 def _strips_of(catalog: CatalogStore, collection: Document, layer: str) -> Iterator[Strip]:
+    from engine.colours import palette  # noqa: PLC0415 - arrays are loaded when a page is asked
+
     described = product(str(collection["vadose:product"]))
     shown = described.all_layers[described.main if layer == MAIN else layer]
     legend = Legend.of(palette(shown.palette or layer))
