@@ -67,5 +67,7 @@ def landing_links(base: str) -> list[JsonValue]:
         link(f"{base}/jobs", f"{REL}/job-list", "Jobs"),
         link(f"{base}/collections", "data", "Collections"),
         link(f"{base}/catalog/catalog.json", "child", "STAC catalogue of the maps"),
+        link(f"{base}/stac/", "child", "STAC API of the same"),
+        link(f"{base}/months?f=html", "related", "All months as pictures", html),
         link(f"{base}/health", "status", "Health of the service"),
     ]
