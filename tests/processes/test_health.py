@@ -105,14 +105,16 @@ def test_a_database_that_is_away_is_named_until_it_is_back(
 
 def test_a_scheduler_that_is_away_degrades(tmp_path: Path, serve: Callable) -> None:
     """What is published can still be read, so requests still come; it is named until it is back."""
-    port = free_port()
-    settings = Settings.load(
-        data=tmp_path, scheduler=f"tcp://127.0.0.1:{port}", jobs_database=f"sqlite:///{tmp_path}/j"
-    )
-    with serve(settings, run_jobs=False) as client:
-        status, said, found = states(client)
-        assert (status, said, found["scheduler"]) == (200, "degraded", "failed")
-        with socket.create_server(("127.0.0.1", port)):
+    with socket.socket() as scheduler:
+        # Its port is its own, and nobody is let in before it listens.
+        scheduler.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{scheduler.getsockname()[1]}"
+        database = f"sqlite:///{tmp_path}/jobs.sqlite"
+        settings = Settings.load(data=tmp_path, scheduler=address, jobs_database=database)
+        with serve(settings, run_jobs=False) as client:
+            status, said, found = states(client)
+            assert (status, said, found["scheduler"]) == (200, "degraded", "failed")
+            scheduler.listen()
             assert states(client)[1] == "ready"
 
 
