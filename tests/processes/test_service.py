@@ -10,6 +10,7 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
+from rasterio.warp import transform
 
 from engine.archive import Archive
 from engine.feature_store import FeatureStore
@@ -234,3 +235,26 @@ def test_an_unreadable_map_is_named() -> None:
     """A score of what is not there names the address."""
     with pytest.raises(UnreadableMapError, match=r"nothing\.tif cannot be read as a raster"):
         read_raster("nothing.tif")
+
+
+def test_maps_are_a_cube_and_tiles(served: Served) -> None:
+    """As soon as the job has ended: the months of a place, from the Zarr that searches lead to."""
+    for job, name in ((served.sif, "sif"), (served.soil_moisture, "soil_moisture")):
+        (first, second) = job.items
+        west, south, east, north = first["bbox"]
+        place = ((west + east) / 2, (south + north) / 2)
+        address = f"/collections/{first['properties']['vadose:product']}-tiny-synthetic"
+        query = {"coords": f"POINT({place[0]} {place[1]})", "parameter-name": name}
+        series = served.client.get(f"{address}/position", params=query).json()
+        asset = first["assets"][name]["href"]
+        with rasterio.open(asset) as raster:
+            (x,), (y,) = transform("EPSG:4326", raster.crs, *[[part] for part in place])
+            (published,) = next(raster.sample([(x, y)]))
+        values = series["ranges"][name]["values"]
+        np.testing.assert_allclose(values[0], published, atol=1e-7)
+        assert len(values) == 2
+        collection = served.client.get(f"/stac/collections/{second['collection']}").json()
+        cube = collection["assets"]["cube-tiny-synthetic"]["href"]
+        assert served.client.get(f"{cube}/zarr.json").json()["node_type"] == "group"
+        tiles = [link["href"] for link in second["links"] if link.get("render") == name]
+        assert [served.client.get(href).status_code for href in tiles] == [200]
