@@ -198,12 +198,14 @@ def _imported(settings: Settings, configuration: Mapping[str, Any]) -> Starlette
 def _configure(resources: Mapping[str, Any]) -> None:
     """Let pygeoapi serve some resources from now on; requests that it answers now are not changed.
 
-    It looks for them in its configuration at each request.
+    It looks for them in its configuration at each request, and once more, by the name that it
+    found, when it draws the page: pages keep the resources of before.
     """
     api = importlib.import_module("pygeoapi.starlette_app").api_
     if api.config["resources"] != resources:
+        drawn = {**api.tpl_config["resources"], **resources}
+        api.tpl_config = {**api.tpl_config, "resources": drawn}
         api.config = {**api.config, "resources": resources}
-        api.tpl_config = {**api.tpl_config, "resources": resources}
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
