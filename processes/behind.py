@@ -199,12 +199,14 @@ def _configure(resources: Mapping[str, Any]) -> None:
     """Let pygeoapi serve some resources from now on; requests that it answers now are not changed.
 
     It looks for them in its configuration at each request, and once more, by the name that it
-    found, when it draws the page: pages keep the resources of before.
+    found, when it draws the page: pages keep the resources of before. The configuration that it
+    draws pages from it translates once for each language, and keeps.
     """
     api = importlib.import_module("pygeoapi.starlette_app").api_
     if api.config["resources"] != resources:
         drawn = {**api.tpl_config["resources"], **resources}
         api.tpl_config = {**api.tpl_config, "resources": drawn}
+        importlib.import_module("pygeoapi.l10n")._cfg_cache.clear()  # noqa: SLF001
         api.config = {**api.config, "resources": resources}
 
 

@@ -66,12 +66,15 @@ class Search:
 
         try:
             changes = sync_index(service_catalog(self._settings), self._opened())
+            LOGGER.info("the catalogue can be searched; %d changes since the last time", changes)
         except (VadoseError, OSError) as error:
             LOGGER.warning("the catalogue cannot be searched as it is: %s", error)
-        else:
-            LOGGER.info("the catalogue can be searched; %d changes since the last time", changes)
-        if not self._stopping:
+        if self._stopping:
+            return
+        try:
             self._loaded()
+        except VadoseError as error:
+            LOGGER.warning("nothing can be searched until it is asked again: %s", error)
 
     def _opened(self) -> CatalogIndex:
         with LOADING:

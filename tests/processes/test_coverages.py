@@ -51,6 +51,7 @@ def client(settings: Settings, serve: Callable[..., Any]) -> Iterator[httpx.Clie
         listed = found.get("/collections").json()["collections"]
         assert NAME not in [one["id"] for one in listed]
         assert found.get(COLLECTION).status_code == 404
+        assert found.get("/collections", params={"f": "html"}).status_code == 200
         for number in range(MONTHS):
             publish(settings, number)
         deadline = time.monotonic() + 30
