@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
-VERSION = "0003"
+VERSION = "0004"
 """The newest migration."""
 
 METADATA = MetaData()
@@ -239,6 +239,20 @@ CATALOG_FOOTPRINTS = Table(
 )
 """A row per outline; all months of a region share one, so that geometry is looked at once."""
 
+_SEARCHED = (
+    "start_datetime",
+    "end_datetime",
+    "footprint",
+    "product",
+    "region",
+    "series",
+    "analysis",
+    "model",
+    "architecture",
+    "synthetic",
+)
+"""What conditions of a search look at: in the indexes, so that no row is read for it."""
+
 CATALOG_ITEMS = Table(
     "catalog_items",
     METADATA,
@@ -255,7 +269,16 @@ CATALOG_ITEMS = Table(
     Column("document", JSON, nullable=False),
     # What the catalogue's storage says of the item's file, by which a change is seen.
     Column("stamp", Words, nullable=False),
-    Index("catalog_items_by_time", "datetime", "collection", "id"),
+    # What filters name most, out of the properties; nothing where an item does not say it.
+    Column("product", Words),
+    Column("region", Words),
+    Column("series", Words),
+    Column("analysis", Words),
+    Column("model", Words),
+    Column("architecture", Words),
+    Column("synthetic", Boolean),
+    Index("catalog_items_by_time", "datetime", "collection", "id", *_SEARCHED),
+    Index("catalog_items_by_collection", "collection", "datetime", "id", *_SEARCHED),
     Index("catalog_items_by_id", "id"),
 )
 """A row per published item: what is searched, and the item as it is written."""

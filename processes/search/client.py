@@ -221,7 +221,7 @@ class CatalogClient(BaseCoreClient, BaseFiltersClient):
         above: Mapping[str, Any] | None = None,
     ) -> ItemCollection:
         where = self.addresses(request)
-        titles = {str(one["id"]): str(one["title"]) for one in self.index.collections()}
+        titles = self.index.titles(str(one["collection"]) for one in page.items)
         items = [where.item(one, titles.get(str(one["collection"]), "")) for one in page.items]
         shown = [(fields or Fields()).of_item(item) for item in items]
         links = [where.root]

@@ -17,6 +17,7 @@ from sqlalchemy import Float, Text, and_, case, cast, false, func, literal, not_
 
 from processes.errors import InvalidRequestError
 from processes.jobs.schema import CATALOG_ITEMS
+from processes.search.filtered import column_of
 from processes.search.footprints import RELATIONS, related_footprints
 from processes.search.query import SORTABLE, TIMES, read_geometry, read_moment, read_time
 
@@ -210,6 +211,9 @@ class FilterSql:
             return _ITEMS[name]
         if name == "geometry":
             raise InvalidRequestError("filter: geometry is compared by spatial functions alone")
+        kept = column_of(name, other)
+        if kept is not None:
+            return _ITEMS[kept]
         if isinstance(other, bool):
             return self._boolean(name)
         number = isinstance(other, int | float)

@@ -14,6 +14,7 @@ from processes.jobs.migrate import open_database
 from processes.jobs.schema import CATALOG_COLLECTIONS as COLLECTIONS
 from processes.jobs.schema import CATALOG_ITEMS as ITEMS
 from processes.jobs.store_database import take_turns
+from processes.search.filtered import filtered_values
 from processes.search.filters import FilterSql
 from processes.search.footprints import (
     count_footprints,
@@ -113,6 +114,13 @@ class CatalogIndex:
             found: Document | None = connection.execute(wanted).scalar()
         return found
 
+    def titles(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return the titles of collections by id."""
+        wanted = select(COLLECTIONS.c.id, COLLECTIONS.c.document["title"].as_string())
+        with self._database.reading() as connection:
+            found = connection.execute(wanted.where(COLLECTIONS.c.id.in_(set(ids))))
+            return {name: title or "" for name, title in found}
+
     def item(self, collection_id: str, item_id: str) -> Document | None:
         """Return an item, or None."""
         wanted = select(ITEMS.c.document).where(_is_item(collection_id, item_id))
@@ -168,6 +176,7 @@ def _row(connection: Connection, item: Document, stamp: str) -> dict[str, Any]:
         "properties": said,
         "document": item,
         "stamp": stamp,
+        **filtered_values(said),
     }
 
 
