@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stac_geoparquet.arrow import parse_stac_items_to_arrow, to_parquet
 
 from stac.assets import StagedAsset
-from stac.commit import replace_document
+from stac.commit import open_fence, replace_document
 from stac.documents import absolute, below, collection_key, item_key
 from stac.media import PARQUET
 from stac.read import collection_document, item_documents
@@ -17,6 +17,7 @@ from stac.records.writing import write_records
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from stac.commit import Fence
     from stac.store import CatalogStore
 
     type Document = dict[str, Any]
@@ -27,16 +28,41 @@ KEY = "items"
 _ROWS = 1000
 
 
-def refresh_mirror(catalog: CatalogStore, collection_id: str) -> None:
+_MOST_ROUNDS = 5
+"""How often a table is made anew because another one came in between."""
+
+
+def refresh_mirror(catalog: CatalogStore, collection_id: str, fence: Fence = open_fence) -> None:
     """Write the table of a collection's items, and let the collection have it as an asset.
 
     The file is named by its content, so that no reader of the collection finds another one than
     the one that it describes; the one before is removed afterwards. Addresses in it are absolute
     if the catalogue knows its own.
+
+    Parameters
+    ----------
+    catalog, collection_id
+        Which collection.
+    fence
+        Called under the catalogue's lock, before the table is linked; raises where this
+        publisher is no longer the one that may.
+
+    Notes
+    -----
+    Several may do so at once. A table is linked only where there is still the one that was there
+    before the items were read; so the last one holds what all of them have published.
     """
+    for _ in range(_MOST_ROUNDS):
+        if _mirror(catalog, collection_id, fence):
+            return
+    log.info("%s is mirrored by others, again and again: left to them", collection_id)
+
+
+def _mirror(catalog: CatalogStore, collection_id: str, fence: Fence) -> bool:
+    """Try it; return whether the table is there, or none is needed."""
     collection = collection_document(catalog, collection_id)
     if collection is None:
-        return
+        return True
     with catalog.staging() as folder:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "items.parquet"
@@ -51,10 +77,24 @@ def refresh_mirror(catalog: CatalogStore, collection_id: str) -> None:
         )
         name = f"items_{staged.asset.sha256[:12]}.parquet"
         entry = staged.asset.named(name).to_dict()
-        before = collection.get("assets", {}).get(KEY, {}).get("href", "").removeprefix("./")
+        before = _linked(collection)
         if before == name and catalog.size(f"{collection_id}/{name}") is not None:
-            return
-        catalog.place(path, f"{collection_id}/{name}")
+            return True
+        with catalog.lock():
+            fence()
+            now = collection_document(catalog, collection_id)
+            if now is None or _linked(now) != before:
+                return now is None
+            catalog.place(path, f"{collection_id}/{name}")
+            _link(catalog, collection_id, entry)
+            if before and before != name:
+                catalog.remove(f"{collection_id}/{before}")
+    log.info("mirrored %s", collection_id)
+    return True
+
+
+def _link(catalog: CatalogStore, collection_id: str, entry: Document) -> None:
+    """Let the collection have a table as an asset."""
 
     def mirrored(document: Document | None) -> Document | None:
         if document is None:
@@ -63,11 +103,13 @@ def refresh_mirror(catalog: CatalogStore, collection_id: str) -> None:
         write_records(catalog, changed)
         return changed
 
-    with catalog.lock():
-        replace_document(catalog, collection_key(collection_id), mirrored)
-    if before and before != name:
-        catalog.remove(f"{collection_id}/{before}")
-    log.info("mirrored %s", collection_id)
+    replace_document(catalog, collection_key(collection_id), mirrored)
+
+
+def _linked(collection: Document) -> str:
+    """Return the name of the table that a collection has, or nothing."""
+    asset = collection.get("assets", {}).get(KEY, {})
+    return str(asset.get("href", "")).removeprefix("./")
 
 
 def _write(path: Path, catalog: CatalogStore, collection: Document) -> None:
