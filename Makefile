@@ -5,7 +5,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser demo serve test check format science cite fuzz chaos load validation lock clean
+.PHONY: help install browser demo serve test check format science cite fuzz chaos load catalog validation lock clean
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -64,6 +64,9 @@ chaos: install ## Kill every part of the service while it works (ROUNDS=… time
 
 load: install ## Load the service and say how quickly it answers (LOAD=--database=postgresql)
 	@$(BIN)/python tests/benchmarks/load.py $(LOAD)
+
+catalog: install ## Search, extend and rebuild a catalogue of 10,000 items (ITEMS=…)
+	@$(BIN)/python tests/benchmarks/catalog.py --items $(or $(ITEMS),10000)
 
 validation: install ## Validate noise of a province, 57 and 1,000 stations, within 60 and 300 seconds
 	@$(BIN)/python tests/benchmarks/validation.py --stations 57 --months 44
