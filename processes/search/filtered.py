@@ -37,7 +37,7 @@ def filtered_values(properties: Mapping[str, Any]) -> dict[str, str | bool | Non
     texts = {column: _found(properties, name) for name, column in TEXTS.items()}
     truths = {column: properties.get(name) for name, column in TRUTHS.items()}
     return {
-        **{name: one if _is_kept(one) else None for name, one in texts.items()},
+        **{name: str(one) if _is_kept(one) else None for name, one in texts.items()},
         **{name: one if isinstance(one, bool) else None for name, one in truths.items()},
     }
 

@@ -16,6 +16,7 @@ import resource
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -60,13 +61,13 @@ def measured(count: int, folder: Path) -> list[Figure]:
     catalog = LocalCatalog(folder / "catalog")
     _fill(catalog, count)
     figures = [
-        Figure(name="rebuild", seconds=_took(lambda: rebuild_catalog(catalog)), most=REBUILD)
+        Figure(name="rebuild", seconds=_took(partial(rebuild_catalog, catalog)), most=REBUILD)
     ]
     index = CatalogIndex.open(folder / "jobs.sqlite")
     sync_index(catalog, index)
     for name, query in _queries().items():
         index.search(query)
-        best = min(_took(lambda query=query: index.search(query)) for _ in range(_REPEATS))
+        best = min(_took(partial(index.search, query)) for _ in range(_REPEATS))
         figures.append(Figure(name=f"first page, {name}", seconds=best, most=PAGE))
     figures.append(Figure(name="one more item", seconds=_publish(catalog, index), most=PUBLISH))
     index.close()
