@@ -27,11 +27,6 @@ def is_still(feature: Feature) -> bool:
     return feature.time in ("static", "yearly")
 
 
-def products_of(feature: Feature, product: str) -> tuple[str, ...]:
-    """Return the products of a feature of which the first is taken from ``product``."""
-    return (product,) if feature.partner is None else (product, feature.partner.product)
-
-
 def label_of(found: Sources) -> str:
     """Return the year of yearly granules, or say that they have none."""
     period = found.granules[0].period

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.composites import Cadence
 from engine.errors import MissingDataError
-from engine.features import FEATURES
+from engine.features import FEATURES, SIF_PREDICTORS
 from engine.gaps import LONGEST_GAP
 from engine.months import Period, eight_day_periods
 from engine.products import load_specs
@@ -41,6 +41,13 @@ class Sources:
     """Those of the neighbouring 8-day periods, by which gaps are bridged."""
     partners: tuple[Granule, ...] = ()
     """Those of the second product, for all of these."""
+    partner: str | None = None
+    """The second product, where there is one."""
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """The products that they are of."""
+        return (self.product,) if self.partner is None else (self.product, self.partner)
 
     @property
     def everything(self) -> tuple[Granule, ...]:
@@ -51,6 +58,13 @@ class Sources:
 def sif_product(archive: Archive) -> str:
     """Return the product that SIF is taken from: one for all months, since their signals differ."""
     return SourceFinder(archive).products(FEATURES["sif"])[0]
+
+
+def sif_products(archive: Archive) -> tuple[str, ...]:
+    """Return every product that SIF is reconstructed from: its own first."""
+    finder = SourceFinder(archive)
+    features = (FEATURES["sif"], *SIF_PREDICTORS.values())
+    return tuple(dict.fromkeys(finder.products(feature)[0] for feature in features))
 
 
 class SourceFinder:
@@ -68,23 +82,51 @@ class SourceFinder:
 
     def has(self, feature: Feature) -> bool:
         """Tell whether the archive has all that a feature needs, in any month."""
-        first = any(self._holds(name) for name in (feature.product, feature.otherwise) if name)
-        return first and (feature.partner is None or self._holds(feature.partner.product))
+        partner = self.partner(feature)
+        first = any(self._holds(name) for name in self.either(feature))
+        return first and (partner is None or self._holds(partner))
 
     def products(self, feature: Feature) -> tuple[str, ...]:
         """Return the products that a feature needs; of two that would do, one that is there."""
-        either = [name for name in (feature.product, feature.otherwise) if name]
-        first = next((name for name in either if self._holds(name)), feature.product)
-        return (first,) if feature.partner is None else (first, feature.partner.product)
+        either, partner = self.either(feature), self.partner(feature)
+        first = next((name for name in either if self._holds(name)), either[0])
+        return (first,) if partner is None else (first, partner)
+
+    def preferred(self, feature: Feature) -> tuple[str, ...]:
+        """Return the products that a feature is to come from, whether there are any files yet."""
+        partner = self.partner(feature)
+        return (self.either(feature)[0], *((partner,) if partner else ()))
+
+    def either(self, feature: Feature) -> tuple[str, ...]:
+        """Return the products that a month of a feature may come from, the preferred one first."""
+        first = self._chosen(feature.product, feature.instead)
+        return tuple(name for name in (first, feature.otherwise) if name)
+
+    def would_do(self, feature: Feature) -> tuple[str, ...]:
+        """Return the products any of which could be added where a feature lacks its first."""
+        either = self.either(feature)
+        free = feature.instead is not None and not self._holds(either[0])
+        return (*either, feature.instead) if free and feature.instead else either
+
+    def candidates(self, feature: Feature) -> tuple[str, ...]:
+        """Return every product that a feature may come from in this archive."""
+        partner = self.partner(feature)
+        return (*self.either(feature), *((partner,) if partner else ()))
+
+    def partner(self, feature: Feature) -> str | None:
+        """Return the second product of a feature, if it has one."""
+        if feature.partner is None:
+            return None
+        return self._chosen(feature.partner.product, feature.partner.instead)
 
     def months(self, feature: Feature) -> tuple[Month, ...] | None:
         """Return the months that the archive has anything for, or None where any will do."""
         if feature.time in ("static", "yearly"):
             return None
-        names = (feature.product, feature.otherwise)
-        months = {month for name in names if name for month in self._months(name)}
-        if feature.partner is not None:
-            months &= set(self._months(feature.partner.product))
+        months = {month for name in self.either(feature) for month in self._months(name)}
+        partner = self.partner(feature)
+        if partner is not None:
+            months &= set(self._months(partner))
         if feature.memory is not None:
             lags = [lag for lag, weight in enumerate(feature.memory.weights) if weight]
             months = {m for m in months if all(m.shift(-lag) in months for lag in lags)}
@@ -117,7 +159,13 @@ class SourceFinder:
             wide = self.archive.granules(product, _widened(span))
             around = tuple(granule for granule in wide if granule not in granules)
         partners = self._partners(feature, (*granules, *around), where)
-        return Sources(product=product, granules=granules, around=around, partners=partners)
+        return Sources(
+            product=product,
+            granules=granules,
+            around=around,
+            partners=partners,
+            partner=self.partner(feature),
+        )
 
     def other_years(
         self, feature: Feature, month: Month, *, bridging: bool
@@ -155,7 +203,7 @@ class SourceFinder:
         try:
             own = self.find(feature, month.period, str(month), bridging=bridging).everything
         except MissingDataError:
-            names = [name for name in feature.products if name in load_specs()]
+            names = [name for name in self.candidates(feature) if name in load_specs()]
             return tuple(g for name in names for g in self.archive.granules(name, month.period))
         others = self.other_years(feature, month, bridging=bridging) if climatology else {}
         return (*(one for found in others.values() for one in found.everything), *own)
@@ -178,14 +226,14 @@ class SourceFinder:
 
     def _first(self, feature: Feature, span: Period, where: str) -> tuple[str, tuple[Granule, ...]]:
         """Return the first product of a feature that has anything for a span."""
-        for product in (feature.product, feature.otherwise):
-            found = self._granules(product, feature, span) if product else ()
-            if product and found:
+        either = self.either(feature)
+        for product in either:
+            found = self._granules(product, feature, span)
+            if found:
                 return product, found
-        names = [name for name in (feature.product, feature.otherwise) if name]
-        titles = " or ".join(load_specs()[name].title for name in names)
+        titles = " or ".join(load_specs()[name].title for name in either)
         what = "one granule of " if feature.time != "yearly" else "the same or an earlier year of "
-        raise MissingDataError(feature.product, where, f"{what}{titles}")
+        raise MissingDataError(either[0], where, f"{what}{titles}")
 
     def _granules(self, product: str, feature: Feature, span: Period) -> tuple[Granule, ...]:
         if feature.time == "static":
@@ -209,9 +257,9 @@ class SourceFinder:
     def _partners(
         self, feature: Feature, granules: Iterable[Granule], where: str
     ) -> tuple[Granule, ...]:
-        if feature.partner is None:
+        product = self.partner(feature)
+        if product is None:
             return ()
-        product = feature.partner.product
         periods = [granule.period for granule in granules if granule.period]
         slack = timedelta(days=_SHORT)
         wide = Period(
@@ -223,6 +271,11 @@ class SourceFinder:
             title = load_specs()[product].title
             raise MissingDataError(product, where, f"one granule of {title}")
         return found
+
+    def _chosen(self, product: str, instead: str | None) -> str:
+        """Return a product, or the one to take where the archive has nothing of it."""
+        replaced = instead is not None and not self._holds(product) and self._holds(instead)
+        return instead if replaced and instead is not None else product
 
     def _months(self, product: str) -> tuple[Month, ...]:
         return self.archive.months(product) if product in load_specs() else ()

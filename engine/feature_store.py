@@ -15,7 +15,7 @@ from engine.composites import MIN_SUPPORT
 from engine.errors import InputError, MissingDataError, wanted_for
 from engine.feature_cache import FeatureCache, digest
 from engine.feature_data import LEVEL, check_any_valid, grid_dataset, joined_features
-from engine.feature_groups import days_of, grouped, is_still, label_of, products_of, untouched
+from engine.feature_groups import days_of, grouped, is_still, label_of, untouched
 from engine.feature_sources import SourceFinder
 from engine.features import FEATURES, PRESETS, Feature
 from engine.gaps import FILLED_WEIGHT, LONGEST_GAP
@@ -340,8 +340,8 @@ class FeatureStore:
         with wanted_for(where):
             data = self._cache.get(name, key, lambda: self._made(features, found, span, where))
         used = {product: found.granules}
-        if first.partner is not None:
-            used[first.partner.product] = found.partners
+        if found.partner is not None:
+            used[found.partner] = found.partners
         return data.assign_attrs(
             {f"granules_{one}": " ".join(_names(granules)) for one, granules in used.items()}
         )
@@ -350,11 +350,11 @@ class FeatureStore:
         self, features: tuple[Feature, ...], found: Sources, span: Period, *, bridging: bool
     ) -> str:
         """Return a hash of everything that features of one product depend on."""
-        first, product = features[0], found.product
-        timing = () if is_still(first) else (span, self._sources.cadence(product), bridging)
+        cadence = self._sources.cadence
+        timing = () if is_still(features[0]) else (span, cadence(found.product), bridging)
         return self._key(
             str(timing),
-            *(self.region.spec(one).model_dump_json() for one in products_of(first, product)),
+            *(self.region.spec(one).model_dump_json() for one in found.products),
             *(feature.model_dump_json() for feature in features),
             granules=found.everything,
         )

@@ -44,6 +44,8 @@ class Partner(BaseModel):
     """Identifier of its product spec."""
     inputs: tuple[str, ...]
     """Its variables that are needed, by our names."""
+    instead: str | None = None
+    """A product with the same variables, for archives that have nothing of the first."""
 
 
 class Memory(BaseModel):
@@ -72,6 +74,9 @@ class Feature(BaseModel):
     """Identifier of the product spec it comes from."""
     otherwise: str | None = None
     """A product with the same variables, for months of which the first has nothing."""
+    instead: str | None = None
+    """A product with the same variables, for archives that have nothing of the first at all: the
+    two differ too much to be mixed."""
     inputs: tuple[str, ...]
     """The product's variables that it needs, by our names."""
     partner: Partner | None = None
@@ -90,7 +95,9 @@ class Feature(BaseModel):
     @property
     def products(self) -> tuple[str, ...]:
         """Every product that it may come from."""
-        others = (self.otherwise, self.partner and self.partner.product)
+        others = [self.otherwise, self.instead]
+        if self.partner is not None:
+            others += [self.partner.product, self.partner.instead]
         return (self.product, *(name for name in others if name))
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.feature_sources import sif_product
-from engine.features import SIF_PREDICTORS
+from engine.feature_sources import sif_products
 from engine.granules import Granule
 from engine.months import Period
 from engine.predictors import MONTH
@@ -55,11 +54,7 @@ def sif_granules(store: FeatureStore, month: Month) -> tuple[Granule, ...]:
     """Return the files that a month of SIF is made of."""
     periods = store.periods(month)
     span = Period(periods[0].start, periods[-1].end)
-    products = {
-        sif_product(store.archive),
-        *(feature.product for feature in SIF_PREDICTORS.values()),
-    }
-    return _sorted(_of_products(store, products, span))
+    return _sorted(_of_products(store, sif_products(store.archive), span))
 
 
 def soil_moisture_granules(store: FeatureStore, month: Month) -> tuple[Granule, ...]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 from engine.archive import Archive, soil_moisture_months
 from engine.errors import InputError, MissingDataError
-from engine.feature_sources import sif_product
+from engine.feature_sources import sif_products
 from engine.feature_store import FeatureStore
-from engine.features import FEATURES, SIF_PREDICTORS
+from engine.features import FEATURES
 from engine.models.store import ModelStore
 from engine.predictors import predictor_path
 from engine.products import decode
@@ -190,8 +190,9 @@ def _coverage(
     if with_sif:
         coverage |= _sif_coverage(archive)
     for name in names:
-        product, months = store.features[name].product, store.months(name)
+        months = store.months(name)
         if months is not None:
+            product = store.products(name)[0]
             before = coverage.get(product, months)
             coverage[product] = tuple(sorted(set(months) & set(before)))
     return coverage
@@ -206,12 +207,7 @@ def _check_own(store: FeatureStore, names: Iterable[str]) -> None:
 
 
 def _sif_coverage(archive: Archive) -> Coverage:
-    return {product: archive.months(product) for product in _sif_products(archive)}
-
-
-def _sif_products(archive: Archive) -> tuple[str, ...]:
-    predictors = (feature.product for feature in SIF_PREDICTORS.values())
-    return (sif_product(archive), *dict.fromkeys(predictors))
+    return {product: archive.months(product) for product in sif_products(archive)}
 
 
 def _products(
@@ -220,7 +216,7 @@ def _products(
     """Return the known products that are needed, and the features that need them."""
     needed: dict[str, list[str]] = {}
     if with_sif:
-        needed |= {product: [SIF] for product in _sif_products(store.archive)}
+        needed |= {product: [SIF] for product in sif_products(store.archive)}
     for feature in _standard(store, names):
         for product in store.products(feature.name):
             needed.setdefault(product, []).append(feature.name)

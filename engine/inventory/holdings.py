@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.archive import soil_moisture_months
 from engine.errors import InputError, MissingDataError
+from engine.feature_sources import SourceFinder
 from engine.features import FEATURES, PRESETS, SIF_PREDICTORS
 from engine.inventory.periods import expected_periods
 from engine.inventory.tiles import tiles_of
@@ -19,12 +20,13 @@ from engine.predictors import predictor_path
 from engine.products import load_specs
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
     from engine.archive import Archive
     from engine.feature_store import FeatureStore
+    from engine.features import Feature, Partner
     from engine.granules import Granule
     from engine.predictors import UserPredictor
     from engine.products.spec import ProductSpec, Span
@@ -199,13 +201,28 @@ def holdings(store: FeatureStore, months: Sequence[Month]) -> tuple[Holding, ...
     known = [
         _of_product(store, spec, span, uses.get(spec.id, {}))
         for spec in load_specs().values()
-        if store.archive.has(spec.id) or spec.id in uses or store.region.features is None
+        if store.archive.has(spec.id) or spec.id in uses or _is_listed(spec, store)
     ]
     own = _own_holdings(store, months)
     names = {holding.product for holding in own}
     found = [*own, *(holding for holding in known if holding.product not in names)]
     target = _target_name(store.region)
     return tuple(sorted(found, key=lambda one: _rank(one, target)))
+
+
+def _is_listed(spec: ProductSpec, store: FeatureStore) -> bool:
+    """Tell whether a product is listed that is neither there nor of use, so that one sees it."""
+    pairs = [(one.product, one.instead) for one in _sources() if one.instead]
+    alternative = any(spec.id in pair for pair in pairs)
+    return store.region.features is None and not alternative
+
+
+def _sources() -> Iterator[Feature | Partner]:
+    """Yield what features come from, first and second products alike."""
+    for feature in (*FEATURES.values(), *SIF_PREDICTORS.values()):
+        yield feature
+        if feature.partner is not None:
+            yield feature.partner
 
 
 def _rank(holding: Holding, target: str) -> tuple[bool, bool, bool]:
@@ -228,6 +245,7 @@ SOIL_MOISTURE = "soil_moisture"
 
 def _uses(store: FeatureStore) -> Uses:
     own = {name for predictor in store.region.predictors for name in predictor.features}
+    finder = SourceFinder(store.archive)
     uses: dict[str, dict[str, bool]] = {}
     if isinstance(store.region.soil_moisture, str):
         uses[store.region.soil_moisture] = {SOIL_MOISTURE: True}
@@ -240,7 +258,7 @@ def _uses(store: FeatureStore) -> Uses:
         if sif and not store.region.sif:
             continue
         sources = [feature, *SIF_PREDICTORS.values()] if sif else [feature]
-        for product in (product for source in sources for product in source.products):
+        for product in (product for source in sources for product in finder.candidates(source)):
             uses.setdefault(product, {})[name] = name in standard
     return uses
 
@@ -279,7 +297,7 @@ def _of_product(
         features=tuple(uses),
         needed=_is_needed(spec, uses, store),
         indivisible="variable" in spec.pattern.groupindex,
-        notes=(*notes, *_substitutes(spec, granules, periods)),
+        notes=(*notes, *_substitutes(spec, granules, periods), *_alternatives(spec, store.archive)),
     )
 
 
@@ -295,6 +313,19 @@ def _substitutes(
             earlier = max((one for one in there if one < year), default=None)
             notes += [f"{earlier} stands in for {year}"] if earlier else []
     return notes
+
+
+def _alternatives(spec: ProductSpec, archive: Archive) -> list[str]:
+    """Say of what an archive may be made instead of another whether it is."""
+    first = sorted({one.product for one in _sources() if one.instead == spec.id})
+    if not archive.has(spec.id):
+        return []
+    return [
+        f"not used, since {name} is there, and the two are not mixed"
+        if archive.has(name)
+        else f"taken instead of {name}"
+        for name in first
+    ]
 
 
 type _Key = tuple[date | None, str | None]

@@ -282,8 +282,8 @@ class _Judge:
         try:
             sources = self.finder.find(feature, span, str(span.start), bridging=False)
         except MissingDataError as error:
-            either = tuple(name for name in (feature.product, feature.otherwise) if name)
-            return either if error.product in either else (error.product,)
+            would_do = self.finder.would_do(feature)
+            return would_do if error.product in would_do else (error.product,)
         holding = self.holdings[sources.product]
         enough = holding.count().complete or not holding.indivisible
         there = enough and any(map(holding.wants, sources.granules))
@@ -312,7 +312,7 @@ class _Judge:
 
     def _rule(self, feature: Feature) -> str:
         """Say how much of a product a feature needs, where one file is not enough."""
-        holding = self.holdings.get(feature.product)
+        holding = self.holdings.get(self.finder.either(feature)[0])
         if holding is not None and holding.indivisible:
             return "one for each variable is needed"
         if feature.memory is not None:

@@ -11,6 +11,7 @@ from engine.errors import GranuleError
 from engine.products.geotiff import decode_geotiff
 from engine.products.hdf4_eos import decode_hdf4_eos
 from engine.products.hdf5_ease2 import decode_hdf5_ease2
+from engine.products.hdf5_eos import decode_hdf5_eos
 from engine.products.netcdf_lonlat import decode_netcdf_lonlat
 from engine.products.spec import spec_of
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 DECODERS: Mapping[Format, Decoder] = {
     "hdf5-ease2": decode_hdf5_ease2,
     "hdf4-eos": decode_hdf4_eos,
+    "hdf5-eos": decode_hdf5_eos,
     "geotiff": decode_geotiff,
     "netcdf-lonlat": decode_netcdf_lonlat,
 }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 type Span = Literal["day", "8-day", "year", "static"]
 """The days that one file stands for."""
 
-type Format = Literal["hdf5-ease2", "hdf4-eos", "geotiff", "netcdf-lonlat"]
+type Format = Literal["hdf5-ease2", "hdf4-eos", "hdf5-eos", "geotiff", "netcdf-lonlat"]
 """Names of the decoders."""
 
 

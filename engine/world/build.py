@@ -35,6 +35,7 @@ from engine.world.writers.modis_hdf4 import packed_products
 from engine.world.writers.process import ModisProcess
 from engine.world.writers.smap_hdf5 import SmapWriter
 from engine.world.writers.stations import write_faults, write_stations
+from engine.world.writers.viirs_hdf5 import as_viirs, viirs_products, write_viirs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -256,7 +257,8 @@ def _write_world(world: World, progress: Progress) -> None:
             elif isinstance(seen, StationRecord):
                 records.append(seen)
             else:
-                writers[seen.product](seen, _folder(world, seen.product))
+                written = as_viirs(seen) if world.preset.land_instrument == "VIIRS" else seen
+                writers[written.product](written, _folder(world, written.product))
     if records:
         write_stations(records, world.stations, mark)
         write_faults([record.site for record in records], world.truth / "stations.csv")
@@ -277,9 +279,13 @@ def _granule_writers(
     def chirps(seen: Observation, folder: Path) -> Path:
         return write_chirps(seen, folder, mark)
 
+    def viirs(seen: Observation, folder: Path) -> Path:
+        return write_viirs(seen, folder, mark)
+
     return {
         "SPL4SMGP": SmapWriter(mark).write,
         **dict.fromkeys(packed_products(), modis.write),
+        **dict.fromkeys(viirs_products(), viirs),
         **dict.fromkeys(known_errors(), others.write),
         "eSIF": esif,
         "CHIRPS": chirps,

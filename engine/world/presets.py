@@ -58,6 +58,11 @@ class Preset(BaseModel):
     """The gap-filled product; or the forward one, which begins in 2021, and the gap-filled one
     before. Left out of a dump unless turned, so that worlds from before this knob stay known."""
 
+    land_instrument: Literal["MODIS", "VIIRS"] = Field(
+        default="MODIS", exclude_if=lambda instrument: instrument == "MODIS"
+    )
+    """Whose files reflectance, albedo, surface temperature and leaf area come in; what they show
+    is the same, but for pixels of 1 km of the first two. Left out of a dump unless turned."""
     predictor_noise: float = Field(default=1.0, ge=0, le=4, exclude_if=lambda factor: factor == 1)
     """Factor of the noise of MODIS, CHIRPS and eSIF; left out of a dump unless turned."""
 

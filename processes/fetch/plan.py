@@ -162,12 +162,12 @@ class Planner:
             Where a provider does not answer.
         """
         shares: list[Share] = []
-        waiting = list(chosen_products(products, region, self._sources))
+        waiting = list(chosen_products(products, region, self._sources, archive))
         while waiting:
             source = self._sources[waiting.pop(0)]
             share = self._share(source, archive, region, months)
             shares.append(share)
-            other = self._sources.get(source.otherwise or "")
+            other = self._sources.get(_stand_in(source, share) or "")
             named = {one.wanted.source.id for one in shares} | set(waiting)
             if share.missing and other is not None and other.id not in named:
                 waiting += [other.id] if _has_any(other, months) else []
@@ -186,6 +186,13 @@ class Planner:
         offers = _best(wanted, found)
         missing = _missing(wanted, offers)
         return Share(wanted=wanted, offers=offers, missing=missing, note=_why(source, missing))
+
+
+def _stand_in(source: Source, share: Share) -> str | None:
+    """Return the product to look for beside one of which something is missing."""
+    if share.offers or share.wanted.there:
+        return source.otherwise
+    return source.otherwise or source.instead
 
 
 def _has_any(source: Source, months: Sequence[Month]) -> bool:
@@ -228,13 +235,21 @@ def _why(source: Source, missing: Sequence[Place]) -> str:
     if source.start is not None and max(starts) < source.start:
         return f"{source.product} begins on {source.start}"
     later = f"; files follow after some {source.latency_days} days" if source.latency_days else ""
-    return f"not offered{later}"
+    successor = (
+        f"; its successor {source.successor} comes where it is named" if source.successor else ""
+    )
+    return f"not offered{later}{successor}"
 
 
 def _without_double(shares: Sequence[Share]) -> Sequence[Share]:
     """Leave out of a stand-in what the product that it stands in for has or offers."""
     by_product = {share.product: share for share in shares}
-    replaced = {share.wanted.source.otherwise: share for share in shares}
+    replaced = {
+        name: share
+        for share in shares
+        for name in (share.wanted.source.otherwise, share.wanted.source.instead)
+        if name
+    }
     kept = []
     for share in shares:
         first = replaced.get(share.wanted.source.id)

@@ -110,8 +110,11 @@ class Source(Frozen):
     """Requests to its host at a time."""
     otherwise: str | None = None
     """Product that stands in where this one has nothing."""
+    instead: str | None = None
+    """Product that is fetched where this one cannot be had at all; the two are not mixed."""
     successor: str | None = None
-    """What comes after it, for people."""
+    """Product that comes after it; the two are not mixed, so it comes only where it is named, or
+    the archive is made of it."""
     licence: str | None = None
     """Terms of use, where they are not those of the product spec."""
     citation: str | None = None

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
+from processes.fetch.sources import load_sources
 from processes.fetch.testing_answers import entry, index, matches, year_of
 from processes.fetch.testing_shelves import cut_out
 
@@ -28,17 +29,6 @@ TOKEN = "the-token-of-a-test"  # noqa: S105  (of no real login)
 USER, PASSWORD = "somebody", "the-password-of-a-test"
 SIGNATURE = "the-signature-of-a-test"
 
-_EARTHDATA = (
-    "SPL4SMGP",
-    "MCD43A4",
-    "MCD43A3",
-    "MOD11A2",
-    "MOD15A2H",
-    "MOD16A2",
-    "MOD16A2GF",
-    "MCD12Q1",
-    "SRTM",
-)
 _CHANGED = "Wed, 01 Jan 2025 00:00:00 GMT"
 _UMM = "application/vnd.nasa.cmr.umm_results+json"
 _HTML = {"Content-Type": "text/html; charset=utf-8"}
@@ -147,8 +137,9 @@ class Providers:
         """Write the facts that lead to these servers instead of the true ones."""
         folder.mkdir(parents=True, exist_ok=True)
         data = self.address("data")
-        for product in _EARTHDATA:
-            (folder / f"{product}.toml").write_text(f'url = "{data}/search"\n')
+        for name, source in load_sources().items():
+            if source.protocol == "cmr":
+                (folder / f"{name}.toml").write_text(f'url = "{data}/search"\n')
         (folder / "CHIRPS.toml").write_text(f'url = "{data}/list/CHIRPS/{{year}}/"\n')
         (folder / "eSIF.toml").write_text(f'url = "{data}/list/eSIF/{{year}}/"\n')
         (folder / "TROPOSIF.toml").write_text(f'url = "{data}/list/soundings/{{year}}/"\n')

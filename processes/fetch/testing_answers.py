@@ -59,10 +59,27 @@ def entry(item: Item, data: str, *, opendap: bool) -> Mapping[str, object]:
 
 def index(folder: str, items: list[Item], *, apache: bool) -> bytes:
     """Write a folder's index as Apache does, or as nginx."""
-    lines = [(_APACHE if apache else _NGINX).format(name=one.name, size=one.size) for one in items]
+    lines = [
+        _APACHE.format(name=one.name, size=_short(one.size))
+        if apache
+        else _NGINX.format(name=one.name, size=one.size)
+        for one in items
+    ]
     rows = "\n".join(lines)
     if apache:
         page = f'<table><tr><th><a href="?C=S;O=A">Size</a></th></tr>{rows}</table>'
     else:
         page = f'<h1>Index of {folder}</h1><hr><pre><a href="../">../</a>\n{rows}\n</pre>'
     return f"<html><body>{page}</body></html>".encode()
+
+
+def _short(size: float) -> str:
+    """Round a size as Apache does.
+
+    >>> _short(900), _short(2_500_000), _short(45_000_000)
+    ('900 ', '2.4M', '43M')
+    """
+    unit = 0
+    while size >= 1024 and unit < 3:
+        size, unit = size / 1024, unit + 1
+    return f"{size:.1f}{' KMG'[unit]}" if unit and size < 10 else f"{size:.0f}{' KMG'[unit]}"

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError
+from engine.feature_sources import SourceFinder
 from engine.features import FEATURES, PRESETS, SIF_PREDICTORS
 from engine.inventory.tiles import shares_of, tiles_of
 from engine.months import Month, Period, eight_day_periods
@@ -89,10 +90,12 @@ class Wanted:
         return identity(granule, self.spec)
 
 
-def needed_products(region: Region, sources: Mapping[str, Source]) -> tuple[str, ...]:
+def needed_products(
+    region: Region, sources: Mapping[str, Source], archive: Archive | None = None
+) -> tuple[str, ...]:
     """Return the sources of what a region's maps are made of by default, as far as any are known.
 
-    A product that stands in for another is not among them.
+    A product that stands in for another is not among them, unless the archive is made of it.
     """
     own = {name for predictor in region.predictors for name in predictor.features}
     named = PRESETS["standard"] if region.features is None else region.features
@@ -101,15 +104,22 @@ def needed_products(region: Region, sources: Mapping[str, Source]) -> tuple[str,
         features += [FEATURES["sif"], *SIF_PREDICTORS.values()]
     else:
         features = [one for one in features if one.time != "reconstructed"]
-    products = {one.product for one in features}
-    products |= {one.partner.product for one in features if one.partner}
+    if archive is None:
+        products = {one.product for one in features}
+        products |= {one.partner.product for one in features if one.partner}
+    else:
+        finder = SourceFinder(archive)
+        products = {name for one in features for name in finder.preferred(one)}
     if isinstance(region.soil_moisture, str):
         products.add(region.soil_moisture)
     return tuple(name for name in sources if name in products)
 
 
 def chosen_products(
-    names: Iterable[str] | None, region: Region, sources: Mapping[str, Source]
+    names: Iterable[str] | None,
+    region: Region,
+    sources: Mapping[str, Source],
+    archive: Archive | None = None,
 ) -> tuple[str, ...]:
     """Return the products that were named, or those that the region needs.
 
@@ -119,7 +129,7 @@ def chosen_products(
         Where one is not known.
     """
     if names is None:
-        return needed_products(region, sources)
+        return needed_products(region, sources, archive)
     by_fold = {name.casefold(): name for name in sources}
     chosen = []
     for name in names:

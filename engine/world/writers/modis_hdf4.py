@@ -6,7 +6,7 @@ import tomllib
 from contextlib import chdir
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -199,7 +199,21 @@ def _write_attributes(
         file.attr(key).set(SDC.CHAR, text)
 
 
-def struct_metadata(product: PackedProduct, geobox: GeoBox) -> str:
+class Gridded(Protocol):
+    """A product whose fields lie on one grid."""
+
+    @property
+    def grid(self) -> str:
+        """Name of the grid."""
+        ...
+
+    @property
+    def fields(self) -> Mapping[str, PackedField]:
+        """How each field is stored."""
+        ...
+
+
+def struct_metadata(product: Gridded, geobox: GeoBox) -> str:
     """Return the text that HDF-EOS keeps a grid's georeference in."""
     a, rows, columns = geobox.affine, geobox.shape.y, geobox.shape.x
     right, bottom = a * (columns, rows)

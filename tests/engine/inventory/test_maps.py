@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from engine import sif
 from engine.archive import Archive
 from engine.errors import MissingDataError
+from engine.feature_sources import SourceFinder, sif_product
 from engine.feature_store import FeatureStore
+from engine.features import FEATURES
 from engine.inventory import Count
 from engine.inventory.maps import (
     SIF_DAYS,
@@ -69,6 +71,28 @@ def test_a_tenth_of_smap_may_be_missing(tmp_path: Path) -> None:
     taken = inventory_of(write_names(tmp_path, names), toy_region())
     assert only_run(taken) == "with SIF"
     assert taken.maps[1].patchy == ("SPL4SMGP",)
+
+
+def test_the_kinds_of_coarse_sif_are_not_mixed(tmp_path: Path) -> None:
+    """What stands beside eSIF fills none of its months, neither here nor in a model."""
+    names = file_names(SPRING)
+    names["TROPOSIF"] = [f"TROPOSIF_005deg_8day_{name[5:12]}.nc" for name in names["eSIF"]]
+    names["eSIF"] = [name for name in names["eSIF"] if name < "eSIF_2020061"]
+    root = write_names(tmp_path, names)
+    taken = inventory_of(root, toy_region())
+    first, second = soil_moisture_runs(taken)
+    assert (first.months, first.text) == ((Month(2020, 2),), "with SIF")
+    assert second.text == "without SIF, because eSIF 1 of 5 files (half of the days are needed)"
+    note = "not used, since eSIF is there, and the two are not mixed"
+    assert taken.holding("TROPOSIF").notes == (note,)
+    archive = Archive(root)
+    assert sif_product(archive) == "eSIF"
+    assert SourceFinder(archive).months(FEATURES["sif"]) == archive.months("eSIF")
+    for path in (root / "eSIF").iterdir():
+        path.unlink()
+    alone = inventory_of(root, toy_region())
+    assert only_run(alone) == "with SIF"
+    assert alone.holding("TROPOSIF").notes == ("taken instead of eSIF",)
 
 
 def test_without_coarse_sif_there_is_soil_moisture_still(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from engine.granules import Granule
 from engine.grids import SINUSOIDAL_TILE, BBox, coarse_window, fine_of, lonlat, sinusoidal_tile
 from engine.months import Period
 from engine.products import ProductSpec, decode, load_specs, recognise
-from engine.products.hdf4_eos import struct_grids
+from engine.products.eos_grid import struct_grids
 from engine.products.spec import spec_of
 from engine.testing import shared_path, write_modis
 

@@ -41,6 +41,10 @@ def test_the_products_of_the_paper_are_known():
         "SRTM": ["elevation"],
         "SoilGrids": ["clay", "sand", "silt"],
         "TROPOSIF": ["sif", "sif_error"],
+        "VNP15A2H": ["lai", "lai_absence"],
+        "VNP21A2": ["lst_day", "lst_night"],
+        "VNP43MA3": ["albedo_bsa", "albedo_wsa"],
+        "VNP43MA4": ["red", "nir", "blue", "green", "swir_1240", "swir1", "swir2"],
         "eSIF": ["sif"],
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from processes.fetch.testing import Fault, Providers
 from processes.fetch.testing_shelves import Item, blank_shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from engine.world import World
     from processes.fetch.testing_road import Road
@@ -105,42 +105,6 @@ def test_mixed_science_versions_are_told(providers: Providers, road: Road) -> No
     mixed = {str(month): names for month, names in plan.share("SPL4SMGP").mixed.items()}
     assert mixed == {"2020-05": {"v8010", "v8011"}}
     assert "mixes the science versions v8010, v8011" in shown(table(plan))
-
-
-def stamps(start: date, end: date) -> Iterator[str]:
-    day = start
-    while day < end:
-        for hour in range(1, 24, 3):
-            yield f"SMAP_L4_SM_gph_{day:%Y%m%d}T{hour:02d}3000_Vv8010_001.h5"
-        day += timedelta(days=1)
-
-
-def tiles(product: str, step: int) -> list[str]:
-    names = []
-    for year in range(2018, 2022):
-        names += [
-            f"{product}.A{year}{doy:03d}.h27v05.061.{year}360000000.hdf"
-            for doy in range(1, 366, step)
-        ]
-    return names
-
-
-@pytest.fixture
-def henan(road_to: Callable[..., Road], providers: Providers) -> Road:
-    """Give the road to Henan, at providers with files of the sizes that the true ones have."""
-    sizes = {product: source.file_bytes for product, source in load_sources().items()}
-    daily, eight = ("MCD43A3", "MCD43A4"), ("MOD11A2", "MOD15A2H", "MOD16A2GF")
-    named = {product: tiles(product, 1) for product in daily}
-    named |= {product: tiles(product, 8) for product in eight}
-    named["MCD12Q1"] = tiles("MCD12Q1", 400)
-    named["SPL4SMGP"] = list(stamps(date(2018, 5, 1), date(2022, 1, 1)))
-    days = (date(2018, 4, 1) + timedelta(days=number) for number in range(1400))
-    named["CHIRPS"] = [f"chirps-v2.0.{day:%Y.%m.%d}.tif.gz" for day in days]
-    providers.shelves = {
-        product: blank_shelf(product, names, sizes[product]) for product, names in named.items()
-    }
-    providers.page = 2000
-    return road_to(region="henan")
 
 
 def test_a_province_for_four_years_fits_a_disk(henan: Road) -> None:
@@ -226,6 +190,39 @@ def _elevation(path: Path) -> bytes:
         mark="true: a test",
     )
     return path.read_bytes()
+
+
+def test_a_successor_comes_where_it_is_named(road: Road, providers: Providers) -> None:
+    """MODIS that ends is told with what follows it; an archive of VIIRS goes on with VIIRS."""
+    names = [f"VNP21A2.A2020{doy}.h27v05.002.2020300000000.h5" for doy in (121, 129, 137, 145)]
+    files = blank_shelf("VNP21A2", names, 10)
+    providers.shelves = {**providers.shelves, "MOD11A2": {}, "VNP21A2": files}
+    plan = road.plan("2020-05", "MOD11A2")
+    assert [share.product for share in plan.shares] == ["MOD11A2"]
+    assert "its successor VNP21A2 comes where it is named" in plan.share("MOD11A2").note
+    assert len(road.plan("2020-05", "VNP21A2").offers) == 4
+    folder = road.settings.archive_folder / "VNP21A2"
+    folder.mkdir(parents=True)
+    (folder / names[0]).touch()
+    products = {share.product for share in road.plan("2020-05").shares}
+    assert "VNP21A2" in products
+    assert "MOD11A2" not in products
+    assert "MCD43A4" in products
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_fluorescence_is_of_one_kind(
+    road: Road, providers: Providers, tiny_world: World, *, there: bool
+) -> None:
+    """Soundings are only looked for where nobody has anything of eSIF: the two are not mixed."""
+    if there:
+        folder = road.settings.archive_folder / "eSIF"
+        folder.mkdir(parents=True)
+        name = next((tiny_world.archive / "eSIF").rglob("*.nc")).name
+        (folder / name).touch()
+    providers.shelves = {**providers.shelves, "eSIF": {}}
+    asked = [share.product for share in road.plan("2020-05", "eSIF").shares]
+    assert asked == (["eSIF"] if there else ["eSIF", "TROPOSIF"])
 
 
 # What cannot be
