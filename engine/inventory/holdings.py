@@ -12,6 +12,7 @@ from engine.archive import soil_moisture_months
 from engine.errors import InputError, MissingDataError
 from engine.feature_sources import SourceFinder
 from engine.features import FEATURES, PRESETS, SIF_PREDICTORS
+from engine.inventory.notes import exchangeable, notes_on
 from engine.inventory.periods import expected_periods
 from engine.inventory.tiles import tiles_of
 from engine.months import Month, Period, month_range
@@ -20,13 +21,12 @@ from engine.predictors import predictor_path
 from engine.products import load_specs
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
     from engine.archive import Archive
     from engine.feature_store import FeatureStore
-    from engine.features import Feature, Partner
     from engine.granules import Granule
     from engine.predictors import UserPredictor
     from engine.products.spec import ProductSpec, Span
@@ -212,17 +212,7 @@ def holdings(store: FeatureStore, months: Sequence[Month]) -> tuple[Holding, ...
 
 def _is_listed(spec: ProductSpec, store: FeatureStore) -> bool:
     """Tell whether a product is listed that is neither there nor of use, so that one sees it."""
-    pairs = [(one.product, one.instead) for one in _sources() if one.instead]
-    alternative = any(spec.id in pair for pair in pairs)
-    return store.region.features is None and not alternative
-
-
-def _sources() -> Iterator[Feature | Partner]:
-    """Yield what features come from, first and second products alike."""
-    for feature in (*FEATURES.values(), *SIF_PREDICTORS.values()):
-        yield feature
-        if feature.partner is not None:
-            yield feature.partner
+    return store.region.features is None and spec.id not in exchangeable()
 
 
 def _rank(holding: Holding, target: str) -> tuple[bool, bool, bool]:
@@ -297,35 +287,8 @@ def _of_product(
         features=tuple(uses),
         needed=_is_needed(spec, uses, store),
         indivisible="variable" in spec.pattern.groupindex,
-        notes=(*notes, *_substitutes(spec, granules, periods), *_alternatives(spec, store.archive)),
+        notes=(*notes, *notes_on(spec, store.archive, periods)),
     )
-
-
-def _substitutes(
-    spec: ProductSpec, granules: Iterable[Granule], periods: Iterable[Period | None]
-) -> list[str]:
-    """Say what a product stands in for, and which year stands in for another."""
-    replaced = sorted({one.product for one in FEATURES.values() if one.otherwise == spec.id})
-    notes = [f"stands in for {name}" for name in replaced]
-    if spec.period == "year":
-        there = {granule.period.start.year for granule in granules if granule.period}
-        for year in sorted({one.start.year for one in periods if one} - there):
-            earlier = max((one for one in there if one < year), default=None)
-            notes += [f"{earlier} stands in for {year}"] if earlier else []
-    return notes
-
-
-def _alternatives(spec: ProductSpec, archive: Archive) -> list[str]:
-    """Say of what an archive may be made instead of another whether it is."""
-    first = sorted({one.product for one in _sources() if one.instead == spec.id})
-    if not archive.has(spec.id):
-        return []
-    return [
-        f"not used, since {name} is there, and the two are not mixed"
-        if archive.has(name)
-        else f"taken instead of {name}"
-        for name in first
-    ]
 
 
 type _Key = tuple[date | None, str | None]

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError
+from engine.inventory.notes import versions_by_month
 from engine.products.names import rank
 from processes.fetch.cmr import CmrFinder
 from processes.fetch.listings import ListingFinder
 from processes.fetch.rasters import RasterFinder
 from processes.fetch.soundings import SoundingsFinder
 from processes.fetch.tiles import TileFinder
-from processes.fetch.wanted import Wanted, chosen_products, versions_by_month, want
+from processes.fetch.wanted import Wanted, chosen_products, want
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

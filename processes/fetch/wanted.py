@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from engine.errors import InputError
 from engine.feature_sources import SourceFinder
 from engine.features import FEATURES, PRESETS, SIF_PREDICTORS
+from engine.inventory.notes import versions_by_month
 from engine.inventory.tiles import shares_of, tiles_of
 from engine.months import Month, Period, eight_day_periods
 from engine.products.names import identity
@@ -187,15 +187,6 @@ def want(
         there=there,
         versions=versions_by_month(granules) if spec.files_per_day > 1 else {},
     )
-
-
-def versions_by_month(granules: Iterable[Granule]) -> Mapping[Month, frozenset[str]]:
-    """Return the versions of some granules, by month."""
-    found: dict[Month, set[str]] = defaultdict(set)
-    for granule in granules:
-        if granule.period is not None and granule.version is not None:
-            found[Month.of(granule.period.start)].add(granule.version)
-    return {month: frozenset(versions) for month, versions in found.items()}
 
 
 def _check_times(source: Source, spec: ProductSpec, months: Sequence[Month]) -> None:

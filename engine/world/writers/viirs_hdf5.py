@@ -46,7 +46,7 @@ class ViirsField(PackedField):
             return values
         table = np.full(256, self.fill, np.uint8)
         table[list(self.codes)] = list(self.codes.values())
-        return table[values]
+        return np.asarray(table[values])
 
 
 class ViirsProduct(BaseModel):

@@ -41,6 +41,16 @@ def test_a_complete_archive_lacks_nothing(tmp_path: Path) -> None:
     assert [run.text for run in sif_runs(taken)] == ["yes"]
 
 
+def test_months_of_mixed_versions_are_noted(tmp_path: Path) -> None:
+    """One file of another science version is enough; months that are alike are not named."""
+    names = file_names(SPRING)
+    smap = names["SPL4SMGP"]
+    smap[-1] = smap[-1].replace("Vv8010", "Vv8011")
+    taken = inventory_of(write_names(tmp_path, names), toy_region())
+    note = "2020-03 mixes the science versions v8010, v8011"
+    assert taken.holding("SPL4SMGP").notes == (note,)
+
+
 def test_an_area_on_two_tiles_needs_both(tmp_path: Path) -> None:
     """With one of two tiles half of the files are missing; the map has a hole but is made."""
     across = toy_region((110.8, 35.6, 111.6, 36.4))

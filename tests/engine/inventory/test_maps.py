@@ -131,7 +131,7 @@ def test_a_product_that_is_nowhere_is_left_out(tmp_path: Path) -> None:
     names = file_names(SPRING) | {"MOD15A2H": []}
     taken = inventory_of(write_names(tmp_path, names), toy_region())
     assert only_run(taken) == "with SIF"
-    assert taken.left_out == {"lai": "the archive has no MOD15A2H"}
+    assert taken.left_out == {"lai": "the archive has no MOD15A2H or VNP15A2H"}
     assert not taken.holding("MOD15A2H").needed
 
 

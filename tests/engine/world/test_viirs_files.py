@@ -74,7 +74,7 @@ def test_the_successors_make_the_same_features(viirs: World, modis: World, tmp_p
         assert both.mean() > 0.8, name
         apart = np.abs(one[name] - other[name]).where(both)
         spread = float(other[name].std())
-        assert float(apart.median()) < 0.1 * spread, name
+        assert float(apart.median()) < 0.25 * spread, name
 
 
 def test_the_files_are_taken_instead(viirs: World, tmp_path: Path) -> None:
