@@ -92,13 +92,11 @@ class SourceFinder:
         first = next((name for name in either if self._holds(name)), either[0])
         return (first,) if partner is None else (first, partner)
 
-    def preferred(self, feature: Feature) -> tuple[str, ...]:
-        """Return the products that a feature is to come from, whether there are any files yet."""
-        partner = self.partner(feature)
-        return (self.either(feature)[0], *((partner,) if partner else ()))
-
     def either(self, feature: Feature) -> tuple[str, ...]:
-        """Return the products that a month of a feature may come from, the preferred one first."""
+        """Return the products that a month of a feature may come from, the preferred one first.
+
+        There need not be any files of it yet.
+        """
         first = self._chosen(feature.product, feature.instead)
         return tuple(name for name in (first, feature.otherwise) if name)
 

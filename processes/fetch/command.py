@@ -124,7 +124,8 @@ def _carry_out(plan: Plan, asked: _Asked, client: Client) -> None:
     _tell(plan, as_json=False)
     with Bars(plan, Console(stderr=True)) as bars:
         done = carry_out(plan, archive, client, bars)
-    _tell_maps(asked)
+    if done.files or any(share.wanted.there for share in plan.shares):
+        _tell_maps(asked)
 
 
 def _tell_maps(asked: _Asked) -> None:

@@ -66,7 +66,7 @@ def check_content(path: Path, offer: Offer) -> None:
     _check_whole(path, offer.name)
 
 
-def is_page(beginning: bytes) -> bool:
+def _is_page(beginning: bytes) -> bool:
     """Tell whether something begins as a web page does."""
     return beginning.lstrip().lower().startswith(_PAGES)
 
@@ -75,7 +75,7 @@ def _check_beginning(path: Path, name: str) -> None:
     with path.open("rb") as file:
         beginning = file.read(256)
     kind, magics = _BEGINNINGS.get(_suffix(name), ("data", (b"",)))
-    if is_page(beginning):
+    if _is_page(beginning):
         raise BrokenFileError(name, "a web page came instead of data", kind)
     if not beginning.startswith(magics):
         wrong = "something else came" if beginning else "nothing came"

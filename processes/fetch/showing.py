@@ -127,7 +127,9 @@ def terms(plan: Plan) -> RenderableType | None:
     for share in new:
         licence, citation = share.wanted.source.terms
         text = Text(f"{licence}\n")
-        text.append(f"{citation} https://doi.org/{share.wanted.spec.doi}", style="dim")
+        text.append(citation, style="dim")
+        if share.wanted.source.citation is None:
+            text.append(f" https://doi.org/{share.wanted.spec.doi}", style="dim")
         grid.add_row(Text(share.product, style="bold"), text)
     return Group(Text("Terms of use, and what to cite", style="bold"), grid) if new else None
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from engine.files import atomic_path, synced
 from processes.fetch.cmr import coarse_slices
-from processes.fetch.content import check_content, is_page
+from processes.fetch.content import check_content
 from processes.fetch.errors import BrokenFileError, FetchError, ProviderError, StorageError
 from processes.fetch.offers import shown
 from processes.fetch.provenance import write_note
@@ -166,7 +166,7 @@ def _start(response: httpx.Response, offer: Offer, part: Path, have: int) -> int
 def _refuse_pages(response: httpx.Response, offer: Offer) -> None:
     """Refuse a web page before it is taken for data: it says that we are busy, barred or lost."""
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind == "text/html" or is_page(kind.encode()):
+    if kind == "text/html":
         raise ProviderError(shown(offer.url), "it sent a web page instead of data", again=True)
 
 

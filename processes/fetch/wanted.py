@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from engine.archive import Archive
+    from engine.features import Feature
     from engine.granules import Granule
     from engine.products.spec import ProductSpec
     from engine.region import Region
@@ -104,15 +105,19 @@ def needed_products(
         features += [FEATURES["sif"], *SIF_PREDICTORS.values()]
     else:
         features = [one for one in features if one.time != "reconstructed"]
-    if archive is None:
-        products = {one.product for one in features}
-        products |= {one.partner.product for one in features if one.partner}
-    else:
+    products: set[str | None] = {one.product for one in features}
+    products |= {one.partner.product for one in features if one.partner}
+    if archive is not None:
         finder = SourceFinder(archive)
-        products = {name for one in features for name in finder.preferred(one)}
+        products = {name for one in features for name in _first_of(one, finder)}
     if isinstance(region.soil_moisture, str):
         products.add(region.soil_moisture)
     return tuple(name for name in sources if name in products)
+
+
+def _first_of(feature: Feature, finder: SourceFinder) -> tuple[str | None, ...]:
+    """Return the products that an archive is to have of a feature."""
+    return (finder.either(feature)[0], finder.partner(feature))
 
 
 def chosen_products(

@@ -104,6 +104,32 @@ def test_what_could_not_be_had_is_code_1(call: Call, providers: Providers) -> No
     assert [event["name"][:16] for event in events if event["event"] == "failed"] == [gone]
 
 
+def test_following_waits_for_the_first_file(
+    call: Call, providers: Providers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive that is still empty is no reason to give up."""
+    providers.shelves = {**providers.shelves, "MOD11A2": {}}
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", wait)
+    result = call("--products", "MOD11A2", "--follow")
+    assert result.exit_code == 130
+    assert len(waits) == 2
+    assert "stay empty" in result.stdout
+
+
+def test_no_secret_can_be_an_option() -> None:
+    """What stands in a command is in the list of processes, which everybody reads."""
+    told = CliRunner().invoke(app, ["fetch", "--help"]).stdout.casefold()
+    assert "--region" in told
+    assert not [word for word in ("token", "password", "netrc", "--user") if word in told]
+
+
 def test_following_looks_again(
     call: Call, providers: Providers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,6 +168,10 @@ def test_another_elevation_model_can_be_named(
         ("N34E112.GLO90.tif", len(content))
     ]
     assert {place.tile for place in share.missing} == {"N34E113", "N35E112", "N35E113"}
+    said = terms(road.plan("2020-05", "GLO90"))
+    assert said is not None
+    assert "European Space Agency" in shown(said)
+    assert "doi.org" not in shown(said)
     road.fetch("2020-05", "GLO90")
     path = road.granules()["N34E112.GLO90.tif"]
     note = read_note(path)
