@@ -63,8 +63,12 @@ def test_a_province_for_four_years_is_foretold(henan: Road, providers: Providers
         for name, one in providers.shelves["SPL4SMGP"].items()
     }
     providers.shelves = {**providers.shelves, "SPL4SMGP": smap}
-    shares = {share.product: share.offers for share in plan.shares if share.offers}
-    sampled = {product: offers[::SAMPLE] for product, offers in shares.items()}
+    # GDAL asks for the windows of SoilGrids, a thousandth of all; other tests measure them.
+    sampled = {
+        share.product: share.offers[::SAMPLE]
+        for share in plan.shares
+        if share.offers and share.offers[0].way != "raster"
+    }
     came = _sent(henan, [offer for offers in sampled.values() for offer in offers])
     total = 0.0
     for product, offers in sampled.items():
