@@ -169,6 +169,7 @@ def _coarser(geobox: GeoBox, factor: int) -> tuple[GeoBox, int, int]:
 def _spelt_out(fields: Mapping[str, ViirsField]) -> dict[str, ViirsField]:
     spelt: dict[str, ViirsField] = {}
     for name, field in fields.items():
+        # A name that has no place for a band stays as it is.
         for band, other in (field.pairs or {0: 0}).items():
             names = {
                 "long_name": field.long_name.format(band=band),

@@ -77,6 +77,11 @@ def test_the_successors_make_the_same_features(viirs: World, modis: World, tmp_p
         assert float(apart.median()) < 0.25 * spread, name
 
 
+def test_worlds_from_before_stay_known() -> None:
+    """Who asks for nothing has the same preset as ever."""
+    assert "land_instrument" not in load_preset("tiny").model_dump()
+
+
 def test_the_files_are_taken_instead(viirs: World, tmp_path: Path) -> None:
     """An archive without MODIS is complete with VIIRS, and says so."""
     archive = Archive(viirs.archive)
