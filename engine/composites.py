@@ -96,10 +96,7 @@ class MeanOverTime:
 
     def __init__(self, span: Period, cadence: Cadence) -> None:
         self.span, self.cadence = span, cadence
-        self._total: Floats | None = None
-        self._weight: Floats | None = None
-        self._good: Floats = np.zeros((), np.float32)
-        self._between: Floats = np.zeros((), np.float32)
+        self._sums: _Sums | None = None
 
     def add(
         self, values: Floats, weight: Floats, days: float, *, interpolated: bool = False
@@ -117,17 +114,13 @@ class MeanOverTime:
         interpolated
             Whether it was interpolated between observations.
         """
-        counted = np.where(np.isfinite(values), weight, 0.0) * float(days)
-        filled = np.where(counted > 0, values, 0.0)
-        if self._total is None or self._weight is None:
-            self._total, self._weight = filled * counted, counted
-        else:
-            self._total += filled * counted
-            self._weight += counted
-        if interpolated:
-            self._between = self._between + counted
-        else:
-            self._good = self._good + counted * (weight >= 1)
+        from engine.pixel_sums import add_map  # noqa: PLC0415 - numba takes a second to load
+
+        if self._sums is None:
+            self._sums = _Sums.none(values.shape)
+        least, part = (0, self._sums.between) if interpolated else (1, self._sums.good)
+        sums = (self._sums.total, self._sums.weight, part)
+        add_map(_as_pixels(values), _as_pixels(weight), days, least, *map(np.ravel, sums))
 
     def result(self, min_support: float = MIN_SUPPORT) -> Composite:
         """Return the mean of the maps taken so far.
@@ -137,19 +130,43 @@ class MeanOverTime:
         min_support
             Least support; below it the mean is missing. One asks for every day at full quality.
         """
-        if self._total is None or self._weight is None:
+        if self._sums is None:
             raise ValueError("no map was added")
-        support = self._weight / self.cadence.expected(self.span)
-        enough = (self._weight > 0) & (support >= min_support - 1e-6)
-        mean = np.full(self._total.shape, np.nan)
-        np.divide(self._total, self._weight, out=mean, where=enough)
+        sums = self._sums
+        support = sums.weight / np.float32(self.cadence.expected(self.span))
+        enough = (sums.weight > 0) & (support >= min_support - 1e-6)
+        mean = np.full(support.shape, np.nan, np.float32)
+        np.divide(sums.total, sums.weight, out=mean, where=enough)
         return Composite(
-            values=mean.astype(np.float32),
-            support=support.astype(np.float32),
-            level=np.where(enough, self._level(self._weight), GOOD).astype(np.uint8),
+            values=mean, support=support, level=np.where(enough, sums.level(), np.uint8(GOOD))
         )
 
-    def _level(self, weight: Floats) -> Floats:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sums:
+    """What a mean has taken so far, each ``(y, x)``, float32."""
+
+    total: NDArray[np.float32]
+    """Sum of weight × days × value."""
+    weight: NDArray[np.float32]
+    """Sum of weight × days."""
+    good: NDArray[np.float32]
+    """The part of it that was observed at full quality."""
+    between: NDArray[np.float32]
+    """The part of it that was interpolated."""
+
+    @classmethod
+    def none(cls, shape: tuple[int, ...]) -> Self:
+        # Memory that nobody writes to, as where nothing is interpolated, is never really taken.
+        total, weight, good, between = (np.zeros(shape, np.float32) for _ in range(4))
+        return cls(total=total, weight=weight, good=good, between=between)
+
+    def level(self) -> NDArray[np.uint8]:
         """Return the least level at or below which at least half of the weight lies."""
-        observed = np.where(self._good >= weight / 2, GOOD, SECOND_TIER)
-        return np.where(self._between > weight / 2, INTERPOLATED, observed)
+        half = self.weight / 2
+        observed = np.where(self.good >= half, np.uint8(GOOD), np.uint8(SECOND_TIER))
+        return np.where(self.between > half, np.uint8(INTERPOLATED), observed)
+
+
+def _as_pixels(values: Floats) -> NDArray[np.float32]:
+    return np.ascontiguousarray(values, np.float32).reshape(-1)

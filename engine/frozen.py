@@ -24,7 +24,7 @@ from engine.applicability import Applicability
 from engine.background import MIN_MONTHS, Background
 from engine.errors import ModelError
 from engine.grids import coarse_of
-from engine.models.inference import Session
+from engine.models.inference import opened
 from engine.uncertainty import Errors, estimate_errors, half_widths, interval_onnx
 from engine.weights import Weights, estimate_weights
 from engine.witnessing import gridded
@@ -121,7 +121,7 @@ class Frozen:
         """Return dissimilarity ÷ threshold ``(y, x)`` of a map of the model's features."""
         maps = [variable.to_numpy() for variable in features.data_vars.values()]
         rows = np.stack([values.ravel() for values in maps], axis=1)
-        return Session(self.applicability, threads=threads)(rows).reshape(maps[0].shape)
+        return opened(self.applicability, threads=threads)(rows).reshape(maps[0].shape)
 
     def half_widths(
         self, unlikeness: NDArray[np.floating], month: Month

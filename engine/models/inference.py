@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -30,6 +31,7 @@ BATCH: Final = 8192
 CELLS_AT_ONCE: Final = 1 << 18
 """Cells of a map whose features are laid side by side at once, so that a map of any size takes
 some tens of megabytes beside its features."""
+_KEPT_OPEN: Final = 4
 
 
 class Session:
@@ -73,6 +75,20 @@ class Session:
         if self._runtime is None:
             return said[OUTPUT]
         return self._runtime({INPUT: rows} | {name: one[:, None] for name, one in said.items()})
+
+
+@lru_cache(maxsize=_KEPT_OPEN)
+def opened(onnx: bytes, *, threads: int = 2) -> Session:
+    """Return the session of a model; the last few stay open, since large forests take a second.
+
+    Parameters
+    ----------
+    onnx
+        The model file's content.
+    threads
+        Threads within one call.
+    """
+    return Session(onnx, threads=threads)
 
 
 class _Runtime:
@@ -140,7 +156,7 @@ class Predictor:
 
     def __init__(self, card: ModelCard, onnx: bytes, *, threads: int = 2) -> None:
         self.card = card
-        self._session = Session(onnx, threads=threads)
+        self._session = opened(onnx, threads=threads)
 
     def rows(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Predict rows ``(n, f)`` whose columns are the card's features, in its order.

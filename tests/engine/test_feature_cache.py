@@ -52,7 +52,7 @@ def test_processes_that_make_the_same_file_agree(tmp_path: Path) -> None:
     arguments = [sys.executable, "-W", "ignore", "-c", BUILDERS, str(tmp_path)]
     done = subprocess.run(arguments, check=True, capture_output=True, timeout=120)
     assert json.loads(done.stdout) == [-9, 0, 0, 0]
-    assert len(list(tmp_path.glob("one-*.nc"))) == 6
+    assert len(list(tmp_path.glob("one-*.npz"))) == 6
 
 
 def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
     cache = FeatureCache(tmp_path)
     values = xr.Dataset({"a": ("x", np.arange(1000.0))})
     cache.get("one", "key", lambda: values)
-    (path,) = tmp_path.glob("*.nc")
+    (path,) = tmp_path.glob("*.npz")
     path.write_bytes(path.read_bytes()[:3000])
     assert cache.get("one", "key", lambda: values).equals(values)
     assert cache.get("one", "key", xr.Dataset).equals(values)

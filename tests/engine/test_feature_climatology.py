@@ -103,7 +103,7 @@ def test_other_years_count_as_they_were_seen(archive: Path) -> None:
 def test_the_filling_does_not_depend_on_the_request(archive: Path) -> None:
     """Alone, with others, or after other months, to the bit."""
     alone = day(store(archive))
-    for path in (archive.parent / "features").glob("*.nc"):
+    for path in (archive.parent / "features").glob("*.npz"):
         path.unlink()
     later = store(archive)
     day(later, Month(2019, 2))

@@ -256,7 +256,7 @@ def test_a_product_or_month_that_lacks_is_an_error(tiny_world: World, tmp_path: 
     ]:
         with pytest.raises(MissingDataError, match=f"{product}.*{month}"):
             store.month(month, [name])
-    assert not list((tmp_path / "features").glob("*.nc"))
+    assert not list((tmp_path / "features").glob("*.npz"))
 
 
 @pytest.mark.parametrize("name", ["sif", "NDVI", "wind"])

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-import xgboost
 from pydantic import Field
 
 from engine.models.candidates.base import Fitted, Sample, Settings
 from engine.models.graphs.boosting import boosting_graph
 
 if TYPE_CHECKING:
+    import xgboost
     from numpy.typing import NDArray
 
     from engine.models.graphs.graph import Graph
@@ -48,6 +48,8 @@ class XGBoost(Settings):
 
     def learn(self, sample: Sample, *, threads: int, seed: int) -> Fitted:
         """Find the number of trees, then boost with all rows."""
+        import xgboost  # noqa: PLC0415 - prediction does without
+
         del threads
         parameters = self._parameters(seed)
         learnt, held_out = sample.hold_out(seed, seed)
@@ -111,4 +113,6 @@ class FittedBooster(Fitted):
 
 def _binned(sample: Sample, like: xgboost.QuantileDMatrix | None = None) -> xgboost.QuantileDMatrix:
     """Sort values into bins, those of other rows where given."""
+    import xgboost  # noqa: PLC0415 - prediction does without
+
     return xgboost.QuantileDMatrix(sample.values, sample.truth, nthread=_THREADS, ref=like)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field
-from sklearn.ensemble import RandomForestRegressor
 
 from engine.models.candidates.base import Fitted, Sample, Settings
 from engine.models.graphs.forest import forest_graph
@@ -14,6 +13,7 @@ from engine.models.graphs.forest import forest_graph
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from sklearn.ensemble import RandomForestRegressor
 
     from engine.models.graphs.graph import Graph
 
@@ -59,6 +59,8 @@ class RandomForest(Settings):
         seed
             The settings' own where not given.
         """
+        from sklearn.ensemble import RandomForestRegressor  # noqa: PLC0415 - prediction does without
+
         bounded = self.max_samples is not None and self.max_samples < rows
         return RandomForestRegressor(
             n_estimators=self.trees,

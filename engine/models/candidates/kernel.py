@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 import numpy as np
 from pydantic import Field
-from sklearn.svm import SVR
 
 from engine.models.candidates.base import Fitted, Sample, Settings
 from engine.models.candidates.preparation import Preparation
@@ -48,6 +47,8 @@ class SupportVectors(Settings):
 
     def learn(self, sample: Sample, *, threads: int, seed: int) -> Fitted:
         """Find the support vectors."""
+        from sklearn.svm import SVR  # noqa: PLC0415 - prediction does without
+
         del threads, seed
         preparation = Preparation.learnt(sample)
         gamma = self.width / sample.values.shape[1]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from pydantic import Field
-from sklearn.neural_network import MLPRegressor
 
 from engine.models.candidates.base import Fitted, Sample, Settings
 from engine.models.candidates.preparation import Preparation
@@ -16,6 +15,7 @@ from engine.models.graphs.network import network_graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from sklearn.neural_network import MLPRegressor
 
     from engine.models.graphs.graph import Graph
     from engine.models.graphs.network import Layer
@@ -86,6 +86,8 @@ class NeuralNetworks(Settings):
         return best
 
     def _network(self, rows: int, random: np.random.RandomState) -> MLPRegressor:
+        from sklearn.neural_network import MLPRegressor  # noqa: PLC0415 - prediction does without
+
         return MLPRegressor(
             hidden_layer_sizes=self.layers,
             alpha=self.decay,
