@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from engine import products
+from engine.bands import Band, bands, stacked, whole
 from engine.climatology import MIN_ANOMALY, filled_features, has_gaps
 from engine.composites import MIN_SUPPORT
 from engine.errors import InputError, MissingDataError, wanted_for
@@ -22,21 +23,23 @@ from engine.gaps import FILLED_WEIGHT, LONGEST_GAP
 from engine.granules import Granule
 from engine.making import inertia, plain
 from engine.months import eight_day_periods
-from engine.own_features import own_exists, own_features, read_own
+from engine.own_features import own_data, own_exists, own_features
 from engine.predictors import months_by_name, predictor_path
+from engine.products.pixels import pixel_side
 from engine.regrid import WeightCache
-from engine.stages import MIN_VALID, Fine, Layer, Times, over_time, static, to_fine
+from engine.stages import MIN_VALID, Fine, Times, over_time, static, to_fine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
 
     from engine.archive import Archive
     from engine.feature_sources import Sources
     from engine.granules import Field
-    from engine.making import Make
+    from engine.making import Decode, Make
     from engine.months import Month, Period
     from engine.predictors import UserPredictor
     from engine.region import Region
@@ -63,6 +66,9 @@ class FeatureStore:
     climatology
         Whether what is then still missing is filled from the same month of other years; never
         without bridging.
+    memory
+        Bytes that the making of a feature may take on its product's grid, about; an area that is
+        too large is made band by band, with the same values. Without it all is made at once.
     """
 
     def __init__(
@@ -74,6 +80,7 @@ class FeatureStore:
         *,
         bridging: bool = True,
         climatology: bool = True,
+        memory: int | None = None,
     ) -> None:
         self.archive, self.region, self.folder = archive, region, folder
         self.area = region.area()
@@ -82,6 +89,7 @@ class FeatureStore:
         """Every feature by name, in order: the standard ones, then the region's own."""
         self._own = {name: own for own in region.predictors for name in own.features}
         self.bridging, self.climatology = bridging, bridging and climatology
+        self.memory = memory
         self._cache = FeatureCache(folder)
         self._sources = SourceFinder(archive)
 
@@ -227,10 +235,12 @@ class FeatureStore:
         ]
         return joined_features(parts, [feature.name for feature in features])
 
-    def decode(self, granule: Granule, variables: Sequence[str]) -> Mapping[str, Field]:
-        """Read variables of a granule, as far as it covers the area."""
+    def decode(
+        self, granule: Granule, variables: Sequence[str], area: GeoBox | None = None
+    ) -> Mapping[str, Field]:
+        """Read variables of a granule, as far as it covers the area, or a part of it."""
         spec = self.region.spec(granule.product)
-        return products.decode(granule, self.area, variables, spec=spec)
+        return products.decode(granule, area or self.area, variables, spec=spec)
 
     def _feature(self, name: str) -> Feature:
         feature = self.features.get(name)
@@ -312,15 +322,12 @@ class FeatureStore:
         key = self._key(predictor.model_dump_json(), granules=(granule,))
         name = f"{predictor.name}-{month if predictor.monthly else 'static'}"
         with wanted_for(str(month)):
-            data = self._cache.get(name, key, lambda: self._own_made(predictor, month))
+            data = self._cache.get(
+                name,
+                key,
+                lambda: own_data(predictor, self.archive.root, self.area, month, self.weights),
+            )
         return data.assign_attrs({f"granules_{predictor.name}": path.name})
-
-    def _own_made(self, predictor: UserPredictor, month: Month) -> xr.Dataset:
-        features, fields = read_own(predictor, self.archive.root, self.area, month)
-        layers = {name: Layer(field=field) for name, field in fields.items()}
-        return grid_dataset(
-            self.area, features, to_fine(features, [layers], self.area, self.weights)
-        )
 
     def _key(self, *parts: str, granules: tuple[Granule, ...]) -> str:
         """Return a hash of everything that some features' values depend on."""
@@ -363,27 +370,45 @@ class FeatureStore:
         self, features: tuple[Feature, ...], found: Sources, span: Period, where: str
     ) -> xr.Dataset:
         """Make features of one product and one way through time."""
-        if is_still(features[0]):
-            tiles = static(features, found.granules, self.decode)
-        else:
-            times = Times(
-                granules=found.granules,
-                around=found.around,
-                span=span,
-                cadence=self._sources.cadence(found.product),
-                bridging=bool(found.around),
-            )
-            tiles = over_time(features, times, self._make(features, found))
-        if not tiles:
+        cut = self._bands(features, found)
+        parts = [self._made_on(band, features, found, span) for band in cut]
+        if not any(parts):
             raise untouched(found.product, where, self.region.name)
-        return grid_dataset(self.area, features, to_fine(features, tiles, self.area, self.weights))
+        return grid_dataset(self.area, features, stacked(parts, cut))
 
-    def _make(self, features: tuple[Feature, ...], found: Sources) -> Make:
+    def _bands(self, features: tuple[Feature, ...], found: Sources) -> tuple[Band, ...]:
+        if self.memory is None:
+            return whole(self.area)
+        pixel = pixel_side(found.granules[0], self.region.spec(found.product))
+        return bands(self.area, self.memory, features, pixel, bridging=bool(found.around))
+
+    def _made_on(
+        self, band: Band, features: tuple[Feature, ...], found: Sources, span: Period
+    ) -> list[Fine] | None:
+        """Make features of a part of the area; None where no granule touches it."""
+        decode = partial(self.decode, area=band.read)
+        if is_still(features[0]):
+            tiles = static(features, found.granules, decode)
+        else:
+            times = self._times(found, span)
+            tiles = over_time(features, times, self._make(features, found, decode))
+        return to_fine(features, tiles, band.area, self.weights) if tiles else None
+
+    def _times(self, found: Sources, span: Period) -> Times:
+        return Times(
+            granules=found.granules,
+            around=found.around,
+            span=span,
+            cadence=self._sources.cadence(found.product),
+            bridging=bool(found.around),
+        )
+
+    def _make(self, features: tuple[Feature, ...], found: Sources, decode: Decode) -> Make:
         """Return how these features are made of one granule."""
         if features[0].partner is None:
-            return plain(features, self.decode)
+            return plain(features, decode)
         partners_of = partial(self._sources.partners_of, partners=found.partners)
-        return inertia(features[0], self.decode, partners_of, self.weights)
+        return inertia(features[0], decode, partners_of, self.weights)
 
 
 def _names(granules: Iterable[Granule]) -> list[str]:

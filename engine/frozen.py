@@ -24,7 +24,7 @@ from engine.applicability import Applicability
 from engine.background import MIN_MONTHS, Background
 from engine.errors import ModelError
 from engine.grids import coarse_of
-from engine.models.inference import opened
+from engine.models.inference import opened, parts_of
 from engine.uncertainty import Errors, estimate_errors, half_widths, interval_onnx
 from engine.weights import Weights, estimate_weights
 from engine.witnessing import gridded
@@ -120,8 +120,11 @@ class Frozen:
     def unlikeness(self, features: xr.Dataset, *, threads: int = 2) -> NDArray[np.float32]:
         """Return dissimilarity ÷ threshold ``(y, x)`` of a map of the model's features."""
         maps = [variable.to_numpy() for variable in features.data_vars.values()]
-        rows = np.stack([values.ravel() for values in maps], axis=1)
-        return opened(self.applicability, threads=threads)(rows).reshape(maps[0].shape)
+        layers, session = [one.ravel() for one in maps], opened(self.applicability, threads=threads)
+        unlike = np.empty(maps[0].size, np.float32)
+        for part in parts_of(unlike.size):
+            unlike[part] = session(np.stack([layer[part] for layer in layers], axis=1))
+        return unlike.reshape(maps[0].shape)
 
     def half_widths(
         self, unlikeness: NDArray[np.floating], month: Month

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.feature_data import grid_dataset
 from engine.features import Feature
 from engine.predictors import MONTH, predictor_fields
+from engine.stages import Layer, to_fine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    import xarray as xr
     from odc.geo.geobox import GeoBox
 
     from engine.features import Space
     from engine.granules import Field
     from engine.months import Month
     from engine.predictors import UserPredictor
+    from engine.regrid import WeightCache
 
 _COARSE = 4
 """Fine cells on one source pixel above which amounts are interpolated smoothly."""
@@ -50,6 +54,15 @@ def read_own(
         for feature in _features_of(predictor)
     ]
     return features, fields
+
+
+def own_data(
+    predictor: UserPredictor, root: Path, area: GeoBox, month: Month, weights: WeightCache
+) -> xr.Dataset:
+    """Return a predictor's features on the fine grid."""
+    features, fields = read_own(predictor, root, area, month)
+    layers = {name: Layer(field=field) for name, field in fields.items()}
+    return grid_dataset(area, features, to_fine(features, [layers], area, weights))
 
 
 def _features_of(predictor: UserPredictor) -> list[Feature]:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
 from engine.errors import VadoseError
-from engine.feature_store import FeatureStore
 from engine.models.store import ModelStore
 from engine.months import Month
 from engine.progress import span
 from processes.cutout import Cutout
-from processes.plan import make_plan, open_archive
+from processes.plan import feature_store, make_plan
 from processes.program import StepOutcome
 from processes.publishing import Publisher
 from processes.reconstruction import Prepared
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from engine.feature_store import FeatureStore
     from engine.progress import Progress
     from processes.inputs import ReconstructionInputs
     from processes.plan import Plan
@@ -121,7 +121,7 @@ class _Work:
     @classmethod
     def restored(cls, method: Method, prepared: Prepared, job: JobContext) -> _Work:
         settings = job.settings
-        store = FeatureStore(open_archive(settings), prepared.region, settings.feature_folder)
+        store = feature_store(settings, prepared.region)
         made = method.restore(prepared, store, ModelStore(settings.model_folder), settings)
         inputs = cast("ReconstructionInputs", job.inputs)
         publisher = Publisher.of(made, Cutout.of(inputs), settings, job, publish=inputs.publish)

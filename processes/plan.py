@@ -71,9 +71,9 @@ def make_plan(process_id: str, inputs: ReconstructionInputs, settings: Settings)
     """
     check_extent(inputs, settings)
     region = asked_region(inputs, settings)
-    archive = open_archive(settings)
+    store = feature_store(settings, region)
+    archive = store.archive
     _check_mark(archive, region)
-    store = FeatureStore(archive, region, settings.feature_folder)
     names, with_sif, omissions = _predictors(process_id, inputs, store, settings)
     coverage = _coverage(store, names, with_sif=with_sif, target=process_id)
     _check_own(store, names)
@@ -91,6 +91,12 @@ def make_plan(process_id: str, inputs: ReconstructionInputs, settings: Settings)
         with_sif=with_sif,
         omissions=omissions,
     )
+
+
+def feature_store(settings: Settings, region: Region) -> FeatureStore:
+    """Return the features of a region, made within the memory that settings give."""
+    archive, folder = open_archive(settings), settings.feature_folder
+    return FeatureStore(archive, region, folder, memory=int(settings.memory))
 
 
 def open_archive(settings: Settings) -> Archive:

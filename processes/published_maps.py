@@ -242,7 +242,8 @@ def _store(series: MapSeries, settings: Settings) -> FeatureStore | None:
         region = load_region(series.region, [settings.region_folder])
     except InputError:
         return None
-    return FeatureStore(Archive(settings.archive_folder), region, settings.feature_folder)
+    archive, memory = Archive(settings.archive_folder), int(settings.memory)
+    return FeatureStore(archive, region, settings.feature_folder, memory=memory)
 
 
 def _sif_items(catalog: CatalogStore, region: str) -> dict[Month, pystac.Item]:

@@ -66,6 +66,9 @@ class Settings(OperationSettings):
     scheduler: str | None = None
     """Address of a Dask scheduler such as ``tcp://host:8786``; by default the service starts one
     of its own, and workers for it, on loopback."""
+    memory: ByteSize = ByteSize(2 * 2**30)
+    """Memory that the making of one feature may take on the grid of its granules, about: larger
+    areas are made band by band, with the same values."""
     attempt_memory: ByteSize | None = None
     """Most memory of one attempt, such as ``4GiB``; by default its share of the machine's."""
     attempt_seconds: Annotated[float, Field(gt=0)] = 21_600

@@ -17,7 +17,7 @@ from engine.models.graphs.graph import INPUT, OUTPUT, ROWS_PER_CALL
 from engine.models.table import MAX_MISSING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -75,6 +75,12 @@ class Session:
         if self._runtime is None:
             return said[OUTPUT]
         return self._runtime({INPUT: rows} | {name: one[:, None] for name, one in said.items()})
+
+
+def parts_of(cells: int) -> Iterator[slice]:
+    """Yield the parts in which a map of some cells is predicted."""
+    for start in range(0, cells, CELLS_AT_ONCE):
+        yield slice(start, start + CELLS_AT_ONCE)
 
 
 @lru_cache(maxsize=_KEPT_OPEN)
@@ -194,8 +200,7 @@ class Predictor:
         template = features[self.card.feature_names[0]]
         layers = [features[name].to_numpy().ravel() for name in self.card.feature_names]
         result = np.full(template.size, np.nan, dtype=np.float32)
-        for start in range(0, template.size, CELLS_AT_ONCE):
-            part = slice(start, start + CELLS_AT_ONCE)
+        for part in parts_of(template.size):
             rows = np.stack([layer[part] for layer in layers], axis=1).astype(np.float32)
             enough = np.isfinite(rows).mean(axis=1) >= 1 - MAX_MISSING
             result[part][enough] = self._session(rows[enough])

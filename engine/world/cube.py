@@ -35,12 +35,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import xarray as xr
+    from odc.geo.geobox import GeoBox
 
     from engine.feature_sources import Sources
     from engine.features import Feature
     from engine.granules import Field, Granule
     from engine.grids import FloatArray
-    from engine.making import Make
+    from engine.making import Decode, Make
     from engine.world.build import World
     from engine.world.domain import Domain
     from engine.world.land import Land
@@ -160,11 +161,13 @@ class CubeStore(FeatureStore):
         held = self._unwritten.names
         self._made_of = {key: field for key, field in self._made_of.items() if key[0] in held}
 
-    def decode(self, granule: Granule, variables: Sequence[str]) -> Mapping[str, Field]:
+    def decode(
+        self, granule: Granule, variables: Sequence[str], area: GeoBox | None = None
+    ) -> Mapping[str, Field]:
         """Read variables of a granule from memory."""
-        return self._unwritten.decode(granule, self.area, variables)
+        return self._unwritten.decode(granule, area or self.area, variables)
 
-    def _make(self, features: tuple[Feature, ...], found: Sources) -> Make:
+    def _make(self, features: tuple[Feature, ...], found: Sources, decode: Decode) -> Make:
         """Return how features are made of a granule, once: the next month may ask again."""
         make_new = super()._make
 
@@ -176,7 +179,7 @@ class CubeStore(FeatureStore):
                 if (file, one.name) in self._made_of
             }
             new = tuple(one for one in features if one.name not in known)
-            made = dict(make_new(new, found)(granule)) if new else {}
+            made = dict(make_new(new, found, decode)(granule)) if new else {}
             kept = {one.name for one in new if one.derive != _SEEN_ONCE}
             self._made_of |= {(file, name): made[name] for name in kept & made.keys()}
             return known | made

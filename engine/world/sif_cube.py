@@ -27,6 +27,8 @@ from engine.world.cube import watched, write_month
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from odc.geo.geobox import GeoBox
+
     from engine.features import Feature
     from engine.granules import Field, Granule
     from engine.models.candidates import Candidate
@@ -136,9 +138,11 @@ class _SeenPeriods(FeatureStore):
             {"y": y, "x": x},
         )
 
-    def decode(self, granule: Granule, variables: Sequence[str]) -> Mapping[str, Field]:
+    def decode(
+        self, granule: Granule, variables: Sequence[str], area: GeoBox | None = None
+    ) -> Mapping[str, Field]:
         """Read eSIF, of which nothing is forgotten."""
-        return self._watching.decode(granule, variables)
+        return self._watching.decode(granule, variables, area)
 
     def _path(self, period: Period) -> Path:
         return self.folder / f"period_{period.start}.npy"

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from contextlib import closing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, cast
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from distributed import Client, Scheduler, Worker, fire_and_forget, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from processes.errors import ServiceError
+from processes.jobs.code import code_version
 from processes.jobs.forkserver import ForkServer
 from processes.jobs.lineage import die_with_parent
 from processes.jobs.store import open_store
@@ -61,6 +63,28 @@ class ClusterError(ServiceError, RuntimeError):
     """Dask does not answer; it is asked again soon."""
 
 
+class OtherCodeError(ServiceError, RuntimeError):
+    """A worker runs other code than the service that hands it a step.
+
+    Parameters
+    ----------
+    worker
+        Its address.
+    its, ours
+        Versions of the code.
+    """
+
+    def __init__(self, worker: str, its: str, ours: str) -> None:
+        self.worker, self.its, self.ours = worker, its, ours
+        super().__init__(worker, its, ours)
+
+    def __str__(self) -> str:
+        return (
+            f"worker {self.worker} runs version {self.its} of vadose, the service {self.ours}; it "
+            "gets no steps until it is installed anew and started again"
+        )
+
+
 class DaskPlacer:
     """Hands steps to idle workers.
 
@@ -78,9 +102,10 @@ class DaskPlacer:
         self._done = done
         self._client: Client | None = None
         self._placed: set[Future[None]] = set()
+        self._refused: set[str] = set()
 
     def idle(self) -> Sequence[str]:
-        """Return the workers that have nothing to do.
+        """Return the workers that have nothing to do and may be given something.
 
         Raises
         ------
@@ -88,7 +113,8 @@ class DaskPlacer:
             Where the scheduler does not answer.
         """
         tasks: Mapping[str, Sequence[str]] = self._ask(lambda client: client.processing())
-        return [worker for worker, keys in tasks.items() if not keys]
+        self._refused &= tasks.keys()
+        return [one for one, keys in tasks.items() if not keys and one not in self._refused]
 
     def place(self, step: Step, worker: str) -> None:
         """Hand a step to a worker; it tells nobody how that ends but the store.
@@ -103,6 +129,7 @@ class DaskPlacer:
                 supervise,
                 step.job_id,
                 step.name,
+                code_version(),
                 # Each hint has a key of its own. One with the key of another is that other to Dask,
                 # which may wait at a worker that is busy with what the scheduler does not know of.
                 key=f"{step.job_id}/{step.name}/{step.attempt + 1}/{uuid4().hex}",
@@ -114,7 +141,7 @@ class DaskPlacer:
         )
         fire_and_forget(future)
         self._placed.add(future)
-        future.add_done_callback(self._release)
+        future.add_done_callback(partial(self._release, worker))
 
     def close(self) -> None:
         """Leave the scheduler; what it runs goes on."""
@@ -139,8 +166,14 @@ class DaskPlacer:
             self.close()
             raise ClusterError(f"the scheduler {self._address}: {error}") from error
 
-    def _release(self, future: Future[None]) -> None:
+    def _release(self, worker: str, future: Future[None]) -> None:
         self._placed.discard(future)
+        if future.status == "error":
+            error = future.exception()
+            refused = error.worker if isinstance(error, OtherCodeError) else worker
+            if refused not in self._refused:
+                LOGGER.error("%s", error)
+            self._refused.add(refused)
         self._done()
 
 
@@ -153,9 +186,18 @@ class SupervisorPlugin(WorkerPlugin):
         self.supervisor = supervisor
 
 
-def supervise(job_id: str, step: str) -> None:
-    """Make an attempt of a step, on the worker that runs this."""
-    plugin = cast("SupervisorPlugin", get_worker().plugins[_PLUGIN])
+def supervise(job_id: str, step: str, code: str = "that does not tell") -> None:
+    """Make an attempt of a step, on the worker that runs this.
+
+    Raises
+    ------
+    OtherCodeError
+        Where the service that hands it over is of another version: its step is not touched.
+    """
+    worker = get_worker()
+    if code != code_version():
+        raise OtherCodeError(worker.address, code_version(), code)
+    plugin = cast("SupervisorPlugin", worker.plugins[_PLUGIN])
     plugin.supervisor.supervise(job_id, step)
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 from fields import target
-from pairing import Ratio, compared, turns
+from pairing import Ratio, compared, most_memory, turns
 from regridding import averaged
 
 from engine.archive import Archive
@@ -251,14 +251,7 @@ def _peak(way: str, size: Size, folder: Path) -> float:
 def _run_one_way(way: str, preset: str, last: str, folder: str) -> None:
     world = build_world(load_preset(preset, first=_FIRST, last=last), _SEED, Path(folder) / "world")
     getattr(Pipelines(world, Path(folder)), way)()
-    print(json.dumps(_most_memory()))  # noqa: T201
-
-
-def _most_memory() -> float:
-    """Return the most memory, in MB, that this process had; getrusage may tell its parent's."""
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    (peak,) = (line for line in lines if line.startswith("VmHWM:"))
-    return float(peak.split()[1]) / 1e3
+    print(json.dumps(most_memory()))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -11,10 +11,13 @@ import dask
 from distributed import Scheduler, Worker
 
 from processes.jobs.cluster import CONFIGURATION, DaskPlacer, SupervisorPlugin
+from processes.jobs.code import code_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    import pytest
 
     from processes.jobs.store import SqlJobStore
 
@@ -90,3 +93,40 @@ def test_a_hint_that_waits_at_a_busy_worker_keeps_nobody_from_the_step(
             wait_for(lambda: all(one.asked == [step.name] for one in supervisors))
         finally:
             placer.close()
+
+
+def test_a_worker_of_other_code_gets_no_steps(
+    store: SqlJobStore,
+    tmp_path: Path,
+    wait_for: Callable[[Callable[[], bool]], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It refuses the first one, the log says why, and it is not asked again."""
+    store.create("echo", {})
+    (step,) = store.ready(1)
+    supervisor = Supervisor()
+    with cluster([supervisor], tmp_path) as address:
+        placer = DaskPlacer(address, lambda: None)
+        try:
+            (worker,) = placer.idle()
+            # Both live in this process, so the service's word is changed as it leaves.
+            versions = iter(["0.0.9 (of old)"])
+            monkeypatch.setattr(
+                "processes.jobs.cluster.code_version", lambda: next(versions, "0.1.0 (new)")
+            )
+            placer.place(step, worker)
+            wait_for(lambda: not placer.idle())
+            wait_for(lambda: "0.1.0 (new)" in caplog.text)
+            assert f"worker {worker} runs version 0.1.0 (new)" in caplog.text
+            assert "the service 0.0.9 (of old)" in caplog.text
+            assert not supervisor.asked
+            assert store.ready(1)
+        finally:
+            placer.close()
+
+
+def test_the_code_has_one_version() -> None:
+    """It names the release, and stays what it is."""
+    assert code_version() == code_version()
+    assert code_version().startswith("0.")
