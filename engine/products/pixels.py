@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _DEGREE = 111_320.0
 """Length of a degree of latitude, metres."""
+_UNKNOWN = 250.0
+"""Side of pixels that nothing is known of, metres: as fine as any such product has them."""
 
 
 def pixel_side(granule: Granule, spec: ProductSpec) -> float:
@@ -37,6 +39,8 @@ def pixel_side(granule: Granule, spec: ProductSpec) -> float:
         return SINUSOIDAL_TILE / spec.grid.tile_pixels
     if spec.grid.pixel is not None:
         return spec.grid.pixel * _DEGREE
+    if spec.formats.get(granule.path.suffix.lower()) != "geotiff":
+        return _UNKNOWN
     with reading(granule.path, "a raster", RasterioIOError), rasterio.open(granule.path) as raster:
         side = min(map(abs, raster.res))
         return float(side * _DEGREE if raster.crs is None or raster.crs.is_geographic else side)

@@ -50,6 +50,7 @@ PRELOAD = (
     "onnxruntime",
     "engine.models.compiled.kernel",
     "engine.sparse_sums",
+    "engine.pixel_sums",
     "matplotlib.figure",
     "processes.inputs",
     "processes.run",
