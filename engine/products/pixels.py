@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import rasterio
-from rasterio.errors import RasterioIOError
+from rasterio.errors import RasterioError
 
 from engine.grids import SINUSOIDAL_TILE
+from engine.products.packed import ERRORS as PACKING_ERRORS
+from engine.products.packed import opened_raster
 from engine.products.sources import reading
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def pixel_side(granule: Granule, spec: ProductSpec) -> float:
         return spec.grid.pixel * _DEGREE
     if spec.formats.get(granule.path.suffix.lower()) != "geotiff":
         return _UNKNOWN
-    with reading(granule.path, "a raster", RasterioIOError), rasterio.open(granule.path) as raster:
+    with (
+        reading(granule.path, "a raster that GDAL can read", RasterioError, *PACKING_ERRORS),
+        opened_raster(granule.path) as raster,
+    ):
         side = min(map(abs, raster.res))
         return float(side * _DEGREE if raster.crs is None or raster.crs.is_geographic else side)
