@@ -103,6 +103,7 @@ class DaskPlacer:
         self._client: Client | None = None
         self._placed: set[Future[None]] = set()
         self._refused: set[str] = set()
+        self._code = code_version()
 
     def idle(self) -> Sequence[str]:
         """Return the workers that have nothing to do and may be given something.
@@ -129,7 +130,7 @@ class DaskPlacer:
                 supervise,
                 step.job_id,
                 step.name,
-                code_version(),
+                self._code,
                 # Each hint has a key of its own. One with the key of another is that other to Dask,
                 # which may wait at a worker that is busy with what the scheduler does not know of.
                 key=f"{step.job_id}/{step.name}/{step.attempt + 1}/{uuid4().hex}",
@@ -213,6 +214,7 @@ def run_worker(address: str, settings: Settings) -> None:
     The scheduler may end and come back: the worker waits for it, and what it supervises goes on
     meanwhile.
     """
+    code_version()  # what is loaded now, whatever is installed later
     with (
         dask.config.set(CONFIGURATION),
         closing(open_store(settings.job_database)) as store,
