@@ -5,7 +5,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser demo serve test check format science cite fuzz chaos load catalog validation lock clean
+.PHONY: help install browser demo serve test check format science cite fuzz chaos load catalog validation docs lock clean
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -72,6 +72,10 @@ validation: install ## Validate noise of a province, 57 and 1,000 stations, with
 	@$(BIN)/python tests/benchmarks/validation.py --stations 57 --months 44
 	@$(BIN)/python tests/benchmarks/validation.py --stations 1000 --months 60 --hourly \
 	  --most-seconds 300
+
+docs: install ## Build the documentation to build/docs, its tutorial executed
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'build/docs/index.html'
 
 lock: ## Renew both lock files (UV=… names uv)
 	$(or $(UV),uv) pip compile pyproject.toml --universal --generate-hashes --no-header --quiet \

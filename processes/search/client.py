@@ -47,18 +47,12 @@ _QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 
 @attr.s(auto_attribs=True)
 class CatalogClient(BaseCoreClient, BaseFiltersClient):
-    """Answers from the index.
-
-    Parameters
-    ----------
-    index
-        What is published.
-    addresses
-        Where the service of a request is.
-    """
+    """Answers from the index."""
 
     index: CatalogIndex = attr.ib(kw_only=True)
+    """What is published."""
     addresses: Callable[[Request], Addresses] = attr.ib(kw_only=True)
+    """Where the service of a request is."""
 
     def landing_page(self, **kwargs: Any) -> LandingPage:
         """Describe the catalogue, and link all that there is."""
