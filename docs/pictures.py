@@ -1,4 +1,7 @@
-"""The pair of maps in README, from what ``make demo`` left: ``python docs/pictures.py data/demo``."""
+"""The pair of maps in README, from what ``make demo`` left.
+
+``python docs/pictures.py data/demo`` writes it anew.
+"""
 
 from __future__ import annotations
 

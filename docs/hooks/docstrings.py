@@ -21,14 +21,5 @@ class Docstrings(griffe.Extension):
 
 
 def fenced(text: str) -> str:
-    """Put doctests into code blocks.
-
-    >>> print(fenced("It adds.\\n\\n>>> 1 + 1\\n2"))  # doctest: +ELLIPSIS
-    It adds.
-    <BLANKLINE>
-    ...pycon
-    >>> 1 + 1
-    2
-    ...
-    """
+    """Put doctests into code blocks."""
     return _EXAMPLE.sub(lambda found: f"{found[1]}```pycon\n{found[0]}\n{found[1]}```", text)

@@ -7,6 +7,7 @@ import inspect
 import re
 import tomllib
 from importlib import resources
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from engine.features import SIF_PREDICTORS, preset
@@ -114,7 +115,7 @@ def _docstrings(owner: type) -> dict[str, str]:
         if one.__module__.partition(".")[0] != "processes":
             continue
         body = ast.parse(inspect.getsource(one)).body[0].body
-        for field, text in zip(body, body[1:], strict=False):
+        for field, text in pairwise(body):
             if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
                 told[field.target.id] = inspect.cleandoc(text.value.value)
     return told

@@ -1,7 +1,7 @@
 """The tutorial: a notebook that is executed, and becomes a page.
 
-The executed notebook stays in ``build/tutorial`` with the world that it made, and serves again until
-the notebook itself is another one.
+The executed notebook stays in ``build/tutorial`` with the world that it made, and serves again
+until the notebook itself is another one.
 """
 
 from __future__ import annotations

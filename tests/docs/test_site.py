@@ -1,4 +1,4 @@
-"""The documentation is built without a warning, with an executed tutorial, and asks no other host."""
+"""The documentation: built without a warning, its tutorial executed, asking no other host."""
 
 from __future__ import annotations
 

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = {"stac/RECIPES.md": "tests/processes/test_recipes.py"}
 """Pages all of whose commands another test runs."""
-_BLOCK = re.compile(r"(?:^<!-- (?P<mark>.*?) -->\n)?^```sh\n(?P<text>.*?)^```$", re.M | re.S)
+_BLOCK = re.compile(
+    r"(?:^<!-- (?P<mark>[^\n]*) -->\n)?^```sh\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 _ELSEWHERE = re.compile(r"runs in (?P<file>[\w/.]+): (?P<word>.+)")
 _NOT_RUN = re.compile(r"not run: .{20,}")
 _SHELLS = re.compile(r"^``` ?\{?\.?(?:bash|console|shell|shell-session|zsh)\b", re.MULTILINE)
