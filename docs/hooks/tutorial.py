@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nbformat
+from jupyter_client import AsyncKernelManager
 from mkdocs.structure.files import File
 from nbclient import NotebookClient
 
@@ -70,7 +71,11 @@ def executed(source: Path, folder: Path) -> NotebookNode:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
     client = NotebookClient(
-        notebook, timeout=SECONDS, resources={"metadata": {"path": str(folder)}}
+        notebook,
+        km=AsyncKernelManager(transport="ipc"),  # nobody else on the machine can join in
+        timeout=SECONDS,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
     )
     client.execute(env=environment)
     notebook.metadata["source_sha256"] = digest
@@ -105,6 +110,8 @@ def _code(source: str) -> str:
 
 
 def _printed(output: NotebookNode) -> Iterator[str]:
+    if output.get("name") == "stderr":
+        return
     text = output.get("text") or output.get("data", {}).get("text/plain", "")
     if text.strip():
         lines = (line.rstrip() for line in text.strip("\n").splitlines())
