@@ -34,6 +34,8 @@ PAGE = "user/tutorial.md"
 SECONDS = 1800
 """Longest time of one cell, for machines that are busy with other things."""
 _MAGIC = re.compile(r"%%(bash)\n")
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+"""What colours a terminal's text; a kernel makes programs believe that they have one."""
 _LANGUAGES = {"bash": "sh"}
 
 
@@ -114,7 +116,7 @@ def _printed(output: NotebookNode) -> Iterator[str]:
         return
     text = output.get("text") or output.get("data", {}).get("text/plain", "")
     if text.strip():
-        lines = (line.rstrip() for line in text.strip("\n").splitlines())
+        lines = (line.rstrip() for line in _COLOURS.sub("", text).strip("\n").splitlines())
         yield _fence("text", "\n".join(lines))
 
 
