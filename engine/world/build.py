@@ -218,7 +218,7 @@ def _is_complete(world: World) -> bool:
         raise InputError("out", f"{out.name} is not a folder", allowed)
     marker = out / _MARKER
     if marker.exists():
-        if marker.read_text(encoding="utf-8") == _identity(world):
+        if _written(marker) == json.loads(_identity(world)):
             return True
         raise InputError("out", f"{out.name} holds another world", allowed)
     present = sorted(path.name for path in out.iterdir()) if out.exists() else []
@@ -226,6 +226,14 @@ def _is_complete(world: World) -> bool:
     if strange:
         raise InputError("out", f"{out.name} already holds {', '.join(strange)}", allowed)
     return False
+
+
+def _written(marker: Path) -> object:
+    """Return what a marker says: 0 and 0.0 are one setting, however they were given."""
+    try:
+        return json.loads(marker.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
 
 
 def _identity(world: World) -> str:

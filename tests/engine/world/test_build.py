@@ -9,7 +9,7 @@ import yaml
 
 from engine.errors import InputError
 from engine.grids import BBox, coarse_window
-from engine.world import build_world
+from engine.world import build_world, load_preset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,12 @@ def test_complete_world_is_left_alone(tiny_world: World) -> None:
     before = {path: path.stat().st_mtime_ns for path in tiny_world.root.rglob("*")}
     assert build_world("tiny", 7, tiny_world.root) == tiny_world
     assert before == {path: path.stat().st_mtime_ns for path in tiny_world.root.rglob("*")}
+
+
+def test_knobs_at_their_defaults_are_the_same_world(tiny_world: World) -> None:
+    """As the command hands them over, which knows a number as 0.0 where the preset has 0."""
+    preset = load_preset("tiny", smap_errors="realistic", sif_stress=0.55, shared_rain_error=0.0)
+    assert build_world(preset, 7, tiny_world.root).root == tiny_world.root
 
 
 def test_other_world_is_refused(tiny_world: World) -> None:
