@@ -120,8 +120,10 @@ def _connect(settings: Settings, done: Callable[[], None]) -> Placer:
     """Return who hands steps to the workers of the settings' scheduler."""
     # Dask takes a second to load; the application shall answer before.
     from processes.jobs.cluster import DaskPlacer  # noqa: PLC0415
+    from processes.jobs.encryption import security_of  # noqa: PLC0415
 
-    return DaskPlacer(str(settings.scheduler), done)
+    address = str(settings.scheduler)
+    return DaskPlacer(address, done, security_of(address, settings))
 
 
 def _own_routes(settings: Settings) -> list[BaseRoute]:

@@ -97,7 +97,7 @@ def serve(
 def worker(
     *,
     scheduler: Annotated[
-        str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")
+        str | None, typer.Option(help="Address of the Dask scheduler, such as tls://host:8786.")
     ] = None,
     data: _Data = None,
     archive: _Archive = None,
@@ -110,6 +110,21 @@ def worker(
         from processes.serving import work  # noqa: PLC0415
 
         work(settings)
+
+
+@app.command()
+def scheduler(
+    *,
+    host: _Host = None,
+    port: Annotated[int, typer.Option(help="Port to listen at.")] = 8786,
+) -> None:
+    """Run a Dask scheduler for a service and workers elsewhere; beyond loopback with mutual TLS."""
+    with one_line_errors():
+        settings = Settings.load()
+        configure_logging(settings.log_level, form=settings.log_format)
+        from processes.serving import place  # noqa: PLC0415
+
+        place(settings, host or "127.0.0.1", port)
 
 
 @app.command()

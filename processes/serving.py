@@ -19,11 +19,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError
+from processes.errors import InvalidSettingsError
 from processes.launcher import Launcher, Part
-from processes.start import check_start
+from processes.start import check_start, scheduler_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from processes.settings import Settings
 
@@ -72,12 +73,34 @@ def work(settings: Settings) -> None:
         Where no scheduler is named, or the jobs are in a file of SQLite.
     """
     if settings.scheduler is None:
-        allowed = "the address of a Dask scheduler, such as tcp://host:8786"
+        allowed = "the address of a Dask scheduler, such as tls://host:8786"
         raise InputError("VADOSE_SCHEDULER", "it is not set", allowed)
     check_cluster(settings)
+    _refuse(scheduler_problems(settings.scheduler, settings))
     from processes.jobs.cluster import run_worker  # noqa: PLC0415  (Dask takes a second to load)
 
     run_worker(settings.scheduler, settings)
+
+
+def place(settings: Settings, host: str, port: int) -> None:
+    """Place work for services and workers of other machines until a signal says to stop.
+
+    Raises
+    ------
+    InvalidSettingsError
+        Where others could reach it unencrypted, or a certificate is missing.
+    """
+    address = f"{'tls' if settings.encrypted_cluster else 'tcp'}://{host}:{port}"
+    _refuse(scheduler_problems(address, settings))
+    from processes.jobs.cluster import run_scheduler  # noqa: PLC0415  (Dask takes a second to load)
+    from processes.jobs.encryption import security_of  # noqa: PLC0415
+
+    run_scheduler(port, host, security_of(address, settings))
+
+
+def _refuse(problems: Iterable[InputError]) -> None:
+    if found := list(problems):
+        raise InvalidSettingsError(found)
 
 
 def check_cluster(settings: Settings) -> None:

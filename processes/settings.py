@@ -64,11 +64,17 @@ class Settings(OperationSettings):
     """Database of the jobs, ``postgresql://USER:PASSWORD@HOST/DATABASE``; by default a file of
     SQLite below ``data``."""
     scheduler: str | None = None
-    """Address of a Dask scheduler such as ``tcp://host:8786``; by default the service starts one
+    """Address of a Dask scheduler such as ``tls://host:8786``; by default the service starts one
     of its own, and workers for it, on loopback."""
     memory: ByteSize = ByteSize(2 * 2**30)
     """Memory that the making of one feature may take on the grid of its granules, about: larger
     areas are made band by band, with the same values."""
+    tls_authority: Path | None = None
+    """Certificates of who vouches for the scheduler, its workers and the service; PEM."""
+    tls_certificate: Path | None = None
+    """Certificate that this part of the cluster shows to the others; PEM."""
+    tls_key: Path | None = None
+    """Its private key; PEM."""
     attempt_memory: ByteSize | None = None
     """Most memory of one attempt, such as ``4GiB``; by default its share of the machine's."""
     attempt_seconds: Annotated[float, Field(gt=0)] = 21_600
@@ -164,6 +170,11 @@ class Settings(OperationSettings):
     def work_folder(self) -> Path:
         """Folder of what belongs to one job or one start of the service."""
         return self.data / "work"
+
+    @property
+    def encrypted_cluster(self) -> bool:
+        """Whether scheduler and workers are reached with mutual TLS."""
+        return all((self.tls_authority, self.tls_certificate, self.tls_key))
 
     @property
     def job_database(self) -> str | Path:

@@ -11,12 +11,13 @@ from processes.errors import InvalidSettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from pydantic import AnyHttpUrl
 
     from processes.settings import Settings
 
-_SCHEDULER = re.compile(r"(tcp|tls|ws|wss)://[^/\s]+:\d+/?")
+_SCHEDULER = re.compile(r"(?P<kind>tcp|tls)://(?P<host>[^/\s]+):\d+/?")
 
 
 def check_start(settings: Settings) -> None:
@@ -91,9 +92,28 @@ def _cluster_problems(settings: Settings) -> Iterator[InputError]:
             "with VADOSE_SCHEDULER the jobs cannot be in a file, which other machines do not see",
             "postgresql://USER:PASSWORD@HOST/DATABASE",
         )
-    if not _SCHEDULER.fullmatch(settings.scheduler):
-        allowed = "the address of a Dask scheduler, such as tcp://host:8786"
-        yield InputError("VADOSE_SCHEDULER", repr(settings.scheduler), allowed)
+    yield from scheduler_problems(settings.scheduler, settings)
+
+
+def scheduler_problems(address: str, settings: Settings) -> Iterator[InputError]:
+    """Give what is wrong with the address of a scheduler, or with how it is encrypted."""
+    allowed = "the address of a Dask scheduler, such as tls://host:8786"
+    if not (found := _SCHEDULER.fullmatch(address)):
+        yield InputError("VADOSE_SCHEDULER", repr(address), allowed)
+    elif found["kind"] == "tls":
+        yield from _tls_problems(settings)
+    elif not is_loopback(found["host"].strip("[]")):
+        wrong = f"{address!r}: others reach it, and who reaches it can run anything"
+        yield InputError("VADOSE_SCHEDULER", wrong, f"{allowed}, with VADOSE_TLS_…")
+
+
+def _tls_problems(settings: Settings) -> Iterator[InputError]:
+    files = ("tls_authority", "tls_certificate", "tls_key")
+    for name in files:
+        path: Path | None = getattr(settings, name)
+        if path is None or not path.is_file():
+            wrong = "it is not set" if path is None else f"{path} is no file"
+            yield InputError(f"VADOSE_{name.upper()}", wrong, "a file of PEM, with tls://")
 
 
 def _found_by(check: Callable[[Settings], object], settings: Settings) -> Iterator[InputError]:

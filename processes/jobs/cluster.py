@@ -23,6 +23,7 @@ from distributed.diagnostics.plugin import WorkerPlugin
 
 from processes.errors import ServiceError
 from processes.jobs.code import code_version
+from processes.jobs.encryption import ENCRYPTED, security_of
 from processes.jobs.forkserver import ForkServer
 from processes.jobs.lineage import die_with_parent
 from processes.jobs.store import open_store
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from distributed import Future
+    from distributed.security import Security
 
     from processes.jobs.model import Step
 
@@ -57,6 +59,8 @@ CONFIGURATION = {
     "distributed.admin.system-monitor.interval": "5s",
 }
 _PLUGIN = "supervisor"
+_WEB = f"{LOOPBACK}:0"
+"""Dask's own little web servers cannot be left out, only be put where nobody is in their way."""
 
 
 class ClusterError(ServiceError, RuntimeError):
@@ -94,11 +98,16 @@ class DaskPlacer:
         Of the scheduler.
     done
         Called whenever a worker becomes idle, from another thread.
+    security
+        How the scheduler is connected to; by default as it is on loopback.
     """
 
-    def __init__(self, address: str, done: Callable[[], None]) -> None:
+    def __init__(
+        self, address: str, done: Callable[[], None], security: Security | None = None
+    ) -> None:
         quiet_libraries()
         self._address = address
+        self._security = security
         self._done = done
         self._client: Client | None = None
         self._placed: set[Future[None]] = set()
@@ -160,7 +169,10 @@ class DaskPlacer:
             if self._client is None:
                 with dask.config.set(CONFIGURATION):
                     self._client = Client(
-                        self._address, set_as_default=False, timeout=CONNECT_SECONDS
+                        self._address,
+                        set_as_default=False,
+                        timeout=CONNECT_SECONDS,
+                        security=self._security,
                     )
             return question(self._client)
         except Exception as error:
@@ -202,10 +214,10 @@ def supervise(job_id: str, step: str, code: str = "that does not tell") -> None:
     plugin.supervisor.supervise(job_id, step)
 
 
-def run_scheduler(port: int, host: str = LOOPBACK) -> None:
+def run_scheduler(port: int, host: str = LOOPBACK, security: Security | None = None) -> None:
     """Run a scheduler until a signal says to stop."""
     with dask.config.set(CONFIGURATION):
-        asyncio.run(_until_signal(_serve_scheduler(host, port)))
+        asyncio.run(_until_signal(_serve_scheduler(host, port, security)))
 
 
 def run_worker(address: str, settings: Settings) -> None:
@@ -231,10 +243,15 @@ def run_worker(address: str, settings: Settings) -> None:
             supervisor.stop()
 
 
-async def _serve_scheduler(host: str, port: int) -> None:
-    # Its own little web server cannot be left out, only be put where nobody is in its way.
-    web = f"{host}:0"
-    async with Scheduler(host=host, port=port, dashboard=False, dashboard_address=web) as scheduler:
+async def _serve_scheduler(host: str, port: int, security: Security | None) -> None:
+    async with Scheduler(
+        host=host,
+        port=port,
+        protocol=ENCRYPTED if security is not None else None,
+        security=security,
+        dashboard=False,
+        dashboard_address=_WEB,
+    ) as scheduler:
         await scheduler.finished()
 
 
@@ -269,7 +286,9 @@ async def _join(address: str, supervisor: Supervisor) -> None:
         address,
         nthreads=1,
         host=local,
+        security=security_of(address, supervisor.settings),
         dashboard=False,
+        dashboard_address=_WEB,
         memory_limit=0,
         local_directory=str(supervisor.settings.work_folder / "dask"),
         plugins=(SupervisorPlugin(supervisor),),

@@ -52,7 +52,11 @@ def test_every_wrong_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> 
         ({"callback_secret": "whsec_?"}, "VADOSE_CALLBACK_SECRET"),
         ({"jobs_database": "mysql://u:p@h/d"}, "VADOSE_JOBS_DATABASE"),
         ({"pygeoapi_config": "/nonexistent"}, "VADOSE_PYGEOAPI_CONFIG"),
-        ({"scheduler": "tcp://host:8786"}, "VADOSE_JOBS_DATABASE"),
+        ({"scheduler": "tcp://127.0.0.1:8786"}, "VADOSE_JOBS_DATABASE"),
+        (
+            {"scheduler": "tcp://host:8786", "jobs_database": "postgresql://h/d"},
+            "VADOSE_SCHEDULER",
+        ),
         (
             {"scheduler": "host", "jobs_database": "postgresql://h/d"},
             "VADOSE_SCHEDULER",
