@@ -8,6 +8,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,12 @@ class Contents:
         """SHA-256 of the names of files and the versions."""
         text = "\n".join((*self.versions, *sorted(self.files)))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def tell(text: str) -> None:
+    """Say something while the work goes on."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def docker(*arguments: str, check: bool = True) -> str:

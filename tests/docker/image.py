@@ -21,6 +21,7 @@ from containers import (
     contents,
     docker,
     find_engine,
+    tell,
 )
 
 if TYPE_CHECKING:
@@ -57,9 +58,9 @@ def main() -> None:
     )
     options = parser.parse_args()
     try:
-        print(f"engine {find_engine()}")
+        tell(f"engine {find_engine()}")
     except NoEngineError as error:
-        print(f"vadose: the image is not tested: {error}", file=sys.stderr)
+        sys.stderr.write(f"vadose: the image is not tested: {error}\n")
         sys.exit(0 if options.if_possible else 1)
     if not options.no_build:
         build(options.image)
@@ -73,7 +74,7 @@ def look_into(image: str) -> None:
     """See that the image is small, complete, and holds no tools for an intruder."""
     config = configuration(image)
     size = int(str(config["Size"]))
-    print(f"size {size / 1e6:.0f} MB")
+    tell(f"size {size / 1e6:.0f} MB")
     assert size < LARGEST, size
     assert str(config["User"]) not in {"", "0", "root"}
     assert config["Healthcheck"]
@@ -89,7 +90,7 @@ def look_into(image: str) -> None:
     listed = bill_of_materials(image)
     missing = locked_packages() - listed
     # The lock serves every system; what is for others is not in this image.
-    print(f"bill of materials: {len(listed)} packages; of the lock for other systems: {missing}")
+    tell(f"bill of materials: {len(listed)} packages; of the lock for other systems: {missing}")
     assert len(missing) <= 6, missing
 
 
@@ -120,8 +121,8 @@ def compare_builds(image: str) -> None:
     assert first.versions == second.versions
     assert set(first.files) == set(second.files), set(first.files) ^ set(second.files)
     differ = [path for path, digest in first.files.items() if second.files[path] != digest]
-    print(f"built twice: {len(first.files)} files, {len(first.versions)} versions, the same")
-    print(f"  of these files {len(differ)} differ in content: {differ[:12]}")
+    tell(f"built twice: {len(first.files)} files, {len(first.versions)} versions, the same")
+    tell(f"  of these files {len(differ)} differ in content: {differ[:12]}")
 
 
 def use(image: str) -> None:
@@ -133,14 +134,14 @@ def use(image: str) -> None:
         with served(image, volume) as (name, client):
             see_ready(client)
             idle = int(docker("exec", name, "python3", "-c", _PSS))
-            print(f"idle memory {idle} MB (PSS)")
+            tell(f"idle memory {idle} MB (PSS)")
             assert idle < MOST_IDLE, idle
             see_jobs(client)
             started = time.monotonic()
             docker("stop", f"--time={STOP_SECONDS}", name)
             seconds = time.monotonic() - started
             (state,) = json.loads(docker("inspect", "--format", "[{{json .State}}]", name))
-            print(f"stopped in {seconds:.1f} s with code {state['ExitCode']}")
+            tell(f"stopped in {seconds:.1f} s with code {state['ExitCode']}")
             assert state["ExitCode"] == 0, docker("logs", name)
             assert seconds < STOP_SECONDS
     finally:
@@ -161,7 +162,7 @@ def served(image: str, volume: str) -> Iterator[tuple[str, httpx.Client]]:
             yield name, client
     except BaseException:
         log = subprocess.run(["docker", "logs", name], capture_output=True, text=True, check=False)
-        print(log.stdout[-4000:], log.stderr[-4000:], file=sys.stderr)
+        sys.stderr.write(f"{log.stdout[-4000:]}{log.stderr[-4000:]}\n")
         raise
     finally:
         docker("rm", "--force", name, check=False)
@@ -174,7 +175,7 @@ def see_ready(client: httpx.Client) -> None:
         assert time.monotonic() - started < 10 * LONGEST_START
         time.sleep(0.1)
     seconds = time.monotonic() - started
-    print(f"ready after {seconds:.1f} s")
+    tell(f"ready after {seconds:.1f} s")
     assert seconds < LONGEST_START, seconds
 
 
@@ -192,7 +193,7 @@ def see_jobs(client: httpx.Client) -> None:
     months = {"datetime": "2020-04/2020-05", "training": "2020-03/2020-06"}
     started = time.monotonic()
     results = see_job(client, "downscale-smap", months)
-    print(f"downscale-smap of two months: {time.monotonic() - started:.0f} s")
+    tell(f"downscale-smap of two months: {time.monotonic() - started:.0f} s")
     assert results
     catalog = client.get("/catalog/catalog.json").json()
     assert catalog["type"] == "Catalog"
