@@ -5,7 +5,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser demo serve test check format science cite fuzz chaos load catalog validation docs lock clean
+.PHONY: help install browser demo serve test check format science cite fuzz chaos load catalog validation docs image-test soak audit release lock clean
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -67,6 +67,18 @@ load: install ## Load the service and say how quickly it answers (LOAD=--databas
 
 catalog: install ## Search, extend and rebuild a catalogue of 10,000 items (ITEMS=…)
 	@$(BIN)/python tests/benchmarks/catalog.py --items $(or $(ITEMS),10000)
+
+image-test: install ## Build the image, start, use and stop it (needs a Docker engine; IMAGE_TEST=--twice)
+	@$(BIN)/python tests/docker/image.py $(IMAGE_TEST)
+
+soak: install ## Run 5,000 short jobs (JOBS=…), see that nothing grows or is lost (SOAK=--seconds=…)
+	@$(BIN)/python tests/soak/run.py $(or $(JOBS),5000) $(SOAK)
+
+audit: install ## Known weaknesses of packages, code and Dockerfiles (AUDIT=--offline)
+	@$(BIN)/python tests/audit.py $(AUDIT)
+
+release: install ## Wheel, source archive, parts list and, with a Docker engine, the image, into dist/
+	@PATH="$(abspath $(BIN)):$$PATH" docker/release.sh
 
 validation: install ## Validate noise of a province, 57 and 1,000 stations, within 60 and 300 seconds
 	@$(BIN)/python tests/benchmarks/validation.py --stations 57 --months 44
