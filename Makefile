@@ -5,7 +5,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser demo serve test check format science cite fuzz chaos load catalog validation docs image-test soak audit release lock clean
+.PHONY: help install browser demo serve test check format science cite fuzz chaos load catalog validation docs image-test soak audit release compose-test lock clean
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -70,6 +70,9 @@ catalog: install ## Search, extend and rebuild a catalogue of 10,000 items (ITEM
 
 image-test: install ## Build the image, start, use and stop it (needs a Docker engine; IMAGE_TEST=--twice)
 	@$(BIN)/python tests/docker/image.py $(IMAGE_TEST)
+
+compose-test: install ## Run a job with the profiles of Compose (PROFILES=…; needs the image)
+	@$(BIN)/python tests/docker/profiles.py $(or $(PROFILES),demo postgresql s3 dask nginx)
 
 soak: install ## Run 5,000 short jobs (JOBS=…), see that nothing grows or is lost (SOAK=--seconds=…)
 	@$(BIN)/python tests/soak/run.py $(or $(JOBS),5000) $(SOAK)

@@ -1,0 +1,96 @@
+"""Start Compose's profiles for real, run a job through HTTP, read its result: ``PROFILE…``.
+
+The image is there already (``VADOSE_IMAGE``). Where no registry of images is reached, the services
+beside it are those of ``Dockerfile`` here, by ``COMPOSE_OVERLAY=tests/docker/stand-ins.yml``.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+from containers import ROOT, docker, find_engine, tell
+from image import see_job, see_ready
+
+COMPOSE = ROOT / "docker" / "compose"
+JOB = {"datetime": "2020-04/2020-05", "training": "2020-03/2020-06"}
+
+
+def main(profiles: list[str]) -> None:
+    """Start the profiles, use them, stop them, and leave nothing."""
+    tell(f"engine {find_engine()}; profiles: {' '.join(profiles) or 'none'}")
+    with tempfile.TemporaryDirectory(prefix="vadose-secrets-") as folder:
+        environment = os.environ | {
+            "VADOSE_SECRETS": folder,
+            "VADOSE_REGION": "tiny-synthetic",
+            "DEMO_PRESET": "tiny",
+            "COMPOSE_PROJECT_NAME": "vadose-test",
+        }
+        try:
+            _compose(environment, profiles, "up", "--detach", "--wait")
+            with _client(environment, profiles, Path(folder)) as client:
+                _use(client, profiles)
+            if "dask" in profiles:
+                _see_strangers_refused()
+            _compose(environment, profiles, "stop")
+            codes = docker(
+                *("ps", "--all", "--filter", "label=com.docker.compose.project=vadose-test"),
+                *("--format", "{{.Names}}: {{.Status}}"),
+            )
+            tell(codes)
+        except BaseException:
+            _compose(environment, profiles, "logs", "--tail", "40")
+            raise
+        finally:
+            _compose(environment, profiles, "down", "--volumes", "--timeout", "20")
+
+
+def _use(client: httpx.Client, profiles: list[str]) -> None:
+    see_ready(client)
+    assert see_job(client, "echo", {"stringInput": "here"})["stringInput"] == "here"
+    tell("echo: successful")
+    if "demo" not in profiles:
+        return
+    assert see_job(client, "downscale-smap", dict(JOB))
+    found = client.post("/stac/search", json={"limit": 10}).json()["features"]
+    assert found
+    link = next(iter(found[0]["assets"].values()))["href"]
+    start = client.get(link, headers={"Range": "bytes=0-3"}, follow_redirects=True)
+    assert start.status_code == 206, link
+    assert start.content[:2] in {b"II", b"MM"}, link
+    tell(f"downscale-smap: {len(found)} items found, {link} read")
+
+
+def _client(environment: dict[str, str], profiles: list[str], folder: Path) -> httpx.Client:
+    """Return a client of the service, or of nginx, whose certificate it checks."""
+    if "nginx" not in profiles:
+        return httpx.Client(base_url=f"http://localhost:{environment.get('VADOSE_PORT', 5000)}")
+    trusted = ssl.create_default_context(cafile=str(folder / "tls" / "authority.pem"))
+    port = environment.get("NGINX_PORT", "8443")
+    return httpx.Client(base_url=f"https://localhost:{port}", verify=trusted, timeout=60)
+
+
+def _see_strangers_refused() -> None:
+    """Connect to the scheduler from a container without a certificate: it is not answered."""
+    script = (
+        "from distributed import Client\n"
+        "try: Client('tcp://scheduler:8786', timeout=5)\n"
+        "except OSError: print('refused')"
+    )
+    service = "vadose-test-vadose-1"
+    said = docker("exec", service, "/opt/vadose/.venv/bin/python", "-W", "ignore", "-c", script)
+    assert said.splitlines()[-1] == "refused", said
+    tell("a client without a certificate is refused by the scheduler")
+
+
+def _compose(environment: dict[str, str], profiles: list[str], *command: str) -> None:
+    subprocess.run([str(COMPOSE), *profiles, "--", *command], check=True, env=environment)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
