@@ -16,12 +16,14 @@ import logging
 import os
 import socket
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError
 from processes.errors import InvalidSettingsError
 from processes.launcher import Launcher, Part
-from processes.start import check_start, scheduler_problems
+from processes.start import scheduler_problems, setting_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,7 +54,7 @@ def serve(settings: Settings) -> None:
     InputError
         Where the address cannot be listened at.
     """
-    check_start(settings)
+    _check_elsewhere(settings)
     own_cluster = settings.scheduler is None
     with listen(settings.host, settings.port) as listener:
         changes: dict[str, object] = {"port": listener.getsockname()[1]}
@@ -96,6 +98,17 @@ def place(settings: Settings, host: str, port: int) -> None:
     from processes.jobs.encryption import security_of  # noqa: PLC0415
 
     run_scheduler(port, host, security_of(address, settings))
+
+
+def _check_elsewhere(settings: Settings) -> None:
+    """Check settings in a process that ends: what that loads, the launcher never needs again."""
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
+        found = pool.submit(_found_problems, settings).result()
+    _refuse(InputError(*one) for one in found)
+
+
+def _found_problems(settings: Settings) -> list[tuple[str, str, str]]:
+    return [(one.field, one.wrong, one.allowed) for one in setting_problems(settings)]
 
 
 def _refuse(problems: Iterable[InputError]) -> None:
