@@ -69,10 +69,13 @@ def _use(client: httpx.Client, profiles: list[str]) -> None:
 def _client(environment: dict[str, str], profiles: list[str], folder: Path) -> httpx.Client:
     """Return a client of the service, or of nginx, whose certificate it checks."""
     if "nginx" not in profiles:
-        return httpx.Client(base_url=f"http://localhost:{environment.get('VADOSE_PORT', 5000)}")
+        port = environment.get("VADOSE_PORT", "5000")
+        return httpx.Client(base_url=f"http://localhost:{port}", timeout=60, trust_env=False)
     trusted = ssl.create_default_context(cafile=str(folder / "tls" / "authority.pem"))
     port = environment.get("NGINX_PORT", "8443")
-    return httpx.Client(base_url=f"https://localhost:{port}", verify=trusted, timeout=60)
+    return httpx.Client(
+        base_url=f"https://localhost:{port}", verify=trusted, timeout=60, trust_env=False
+    )
 
 
 def _see_strangers_refused() -> None:
