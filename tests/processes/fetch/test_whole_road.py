@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from engine.world import World
     from processes.fetch.testing import Providers
 
-ROAD = "2020-04"
+ROAD = "2020-04/2020-05"
 KILLS = 20
 
 
@@ -44,7 +44,7 @@ def test_two_commands_lead_to_a_map(road: Road, tiny_world: World) -> None:
     assert done.files == len(road.granules())
     _assert_same_values(road.settings.archive_folder, tiny_world)
     inputs = {
-        "datetime": ROAD,
+        "datetime": "2020-04",
         "training": ROAD,
         "sif": "without",
         "features": ["ndvi", "lst_day", "elevation", "precipitation", "clay"],
