@@ -109,7 +109,7 @@ def test_what_an_archive_lacks_is_left_out_and_said(tiny_world: World, tmp_path:
     store = _store(archive, load_region(tiny_world.region), tmp_path)
     assert store.standard == preset("core")
     assert set(store.lacking) == set(preset("standard")) - set(preset("core"))
-    assert store.lacking["ati"] == "the archive has no MOD11A2 or MCD43A3"
+    assert store.lacking["ati"] == ("the archive has no MOD11A2 or VNP21A2 or MCD43A3 or VNP43MA3")
 
 
 def test_features_come_as_asked(february: xr.Dataset, store: FeatureStore) -> None:
@@ -201,11 +201,11 @@ def test_features_are_made_once(tiny_world: World, tmp_path: Path) -> None:
     region = load_region(tiny_world.region)
     names = ["ndvi", "elevation"]
     first = FeatureStore(Archive(tiny_world.archive), region, tmp_path).month(FEBRUARY, names)
-    written = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.nc")}
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.npz")}
     other = FeatureStore(Archive(tiny_world.archive), region, tmp_path)
     assert other.month(FEBRUARY, names).identical(first)
     other.month(Month(2020, 3), names)
-    after = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.nc")}
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.npz")}
     assert written.items() <= after.items()
     assert len(after) == 3
 
@@ -215,7 +215,7 @@ def test_a_damaged_file_is_made_anew(tiny_world: World, tmp_path: Path) -> None:
     region = load_region(tiny_world.region)
     store = FeatureStore(Archive(tiny_world.archive), region, tmp_path)
     first = store.month(FEBRUARY, ["elevation"])
-    (path,) = tmp_path.glob("*.nc")
+    (path,) = tmp_path.glob("*.npz")
     size = path.stat().st_size
     for content in (path.read_bytes()[:-2000], b"", b"no data"):
         path.write_bytes(content)
