@@ -94,6 +94,8 @@ def _look(asked: _Asked, *, dry_run: bool) -> None:
             _tell(plan, as_json=asked.as_json)
         else:
             _carry_out(plan, asked, client)
+    if plan.failure is not None:
+        raise plan.failure
 
 
 def _tell(plan: Plan, *, as_json: bool) -> None:

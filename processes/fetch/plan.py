@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from engine.errors import InputError
 from engine.inventory.notes import versions_by_month
 from engine.products.names import rank
 from processes.fetch.cmr import CmrFinder
+from processes.fetch.errors import ProviderError
 from processes.fetch.listings import ListingFinder
 from processes.fetch.rasters import RasterFinder
 from processes.fetch.soundings import SoundingsFinder
@@ -44,6 +46,8 @@ class Share:
     """Places that stay empty, since nobody offers all of their files."""
     note: str = ""
     """Why, where that is known."""
+    failure: ProviderError | None = None
+    """Why its provider could not be asked, where that failed."""
 
     @property
     def product(self) -> str:
@@ -106,6 +110,11 @@ class Plan:
         longest = max(share.seconds for share in self.shares)
         return max(longest, self.size / _BYTES_PER_SECOND)
 
+    @property
+    def failure(self) -> ProviderError | None:
+        """The first reason why a provider could not be asked; None where all answered."""
+        return next((share.failure for share in self.shares if share.failure), None)
+
     def share(self, product: str) -> Share:
         """Return what is to be fetched of a product."""
         return next(share for share in self.shares if share.product == product)
@@ -136,6 +145,7 @@ class Planner:
             "raster": RasterFinder(),
             "soundings": SoundingsFinder(listings),
         }
+        self._silent: dict[str, ProviderError] = {}
 
     def plan(
         self,
@@ -158,39 +168,65 @@ class Planner:
         Raises
         ------
         InputError
-            Where a product is unknown, or begins after the months.
+            Where a product is unknown, or begins after the months; nobody is asked then.
         ProviderError
-            Where a provider does not answer.
+            Where no provider answers. One that does not answer beside others that do is told in
+            its share.
         """
+        names = chosen_products(products, region, self._sources, archive)
+        waiting = [want(self._sources[name], archive, region, months) for name in names]
         shares: list[Share] = []
-        waiting = list(chosen_products(products, region, self._sources, archive))
         while waiting:
-            source = self._sources[waiting.pop(0)]
-            share = self._share(source, archive, region, months)
+            wanted = waiting.pop(0)
+            share = self._share(wanted)
             shares.append(share)
-            other = self._sources.get(_stand_in(source, share) or "")
-            named = {one.wanted.source.id for one in shares} | set(waiting)
-            if share.missing and other is not None and other.id not in named:
-                waiting += [other.id] if _has_any(other, months) else []
-        return Plan(region=region, months=tuple(months), shares=tuple(_without_double(shares)))
+            other = self._sources.get(_stand_in(share) or "")
+            named = {one.source.id for one in (*(one.wanted for one in shares), *waiting)}
+            if other is not None and other.id not in named and _has_any(other, months):
+                waiting.append(want(other, archive, region, months))
+        plan = Plan(region=region, months=tuple(months), shares=tuple(_without_double(shares)))
+        if plan.failure is not None and not plan.offers:
+            raise plan.failure
+        return plan
 
-    def _share(
-        self, source: Source, archive: Archive | None, region: Region, months: Sequence[Month]
-    ) -> Share:
-        wanted = want(source, archive, region, months)
+    def _share(self, wanted: Wanted) -> Share:
+        source = wanted.source
         if not wanted.lacking:
             return Share(wanted=wanted, offers=(), missing=())
         if not source.url:
             note = f"no place of its files is known; name one in sources/{source.id}.toml"
             return Share(wanted=wanted, offers=(), missing=tuple(wanted.lacking), note=note)
-        found = self._finders[source.protocol].find(wanted)
-        offers = _best(wanted, found)
+        try:
+            offers = _best(wanted, self._find(wanted))
+        except ProviderError as error:
+            note = f"{source.provider} could not be asked: {error.wrong}"
+            lacking = tuple(wanted.lacking)
+            return Share(wanted=wanted, offers=(), missing=lacking, note=note, failure=error)
         missing = _missing(wanted, offers)
         return Share(wanted=wanted, offers=offers, missing=missing, note=_why(source, missing))
 
+    def _find(self, wanted: Wanted) -> Sequence[Offer]:
+        """Ask a provider, unless its host has just stayed silent for another product."""
+        source = wanted.source
+        host = urlsplit(source.url).netloc
+        if host in self._silent:
+            raise self._silent[host]
+        try:
+            return self._finders[source.protocol].find(wanted)
+        except ProviderError as error:
+            if error.status is None:
+                self._silent[host] = error
+            raise
 
-def _stand_in(source: Source, share: Share) -> str | None:
-    """Return the product to look for beside one of which something is missing."""
+
+def _stand_in(share: Share) -> str | None:
+    """Return the product to look for beside one of which something is missing, if any does.
+
+    Nothing stands in for what merely could not be asked for.
+    """
+    source = share.wanted.source
+    if share.failure or not share.missing:
+        return None
     if share.offers or share.wanted.there:
         return source.otherwise
     return source.otherwise or source.instead

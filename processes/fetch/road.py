@@ -54,7 +54,7 @@ def planned(
     InputError
         Where region, period or a product is none.
     ProviderError
-        Where a provider does not answer.
+        Where no provider answers; see :meth:`Planner.plan`.
     """
     region = _region(settings)
     sources = load_sources(settings.source_folder)

@@ -236,18 +236,20 @@ def test_fluorescence_is_of_one_kind(
     ("period", "products", "message"),
     [
         ("2020-05", ("MOD99",), "products: there is no 'MOD99'; allowed: CHIRPS"),
+        ("1999-05/1999-12", (), "begins on"),
         ("2012-05/2013-01", ("SPL4SMGP",), "SPL4SMGP begins on 2015-03-31, after 2013-01"),
         ("spring", (), "period: 'spring' is no"),
         ("2020-05/2020-01", (), "period: the interval"),
     ],
 )
 def test_what_cannot_be_is_refused(
-    road: Road, period: str, products: tuple[str, ...], message: str
+    road: Road, providers: Providers, period: str, products: tuple[str, ...], message: str
 ) -> None:
     """Nobody is asked, and the message says what would do."""
     with pytest.raises(InputError) as raised:
         road.plan(period, *products)
     assert message in str(raised.value)
+    assert not providers.seen
 
 
 def test_an_unknown_region_is_refused(road_to: Callable[..., Road]) -> None:
@@ -316,3 +318,12 @@ def test_every_product_with_a_spec_has_a_source() -> None:
     """Whatever the maps can use is known where to get, or that nobody knows."""
     for product, source in load_sources().items():
         assert source.login is None or source.login in load_logins(), product
+
+
+def test_one_provider_that_is_down_holds_nobody_up(road: Road, providers: Providers) -> None:
+    """The others' files are planned; nothing stands in for what could not be asked for."""
+    providers.misbehave("/eSIF", *[Fault(kind="status", status=503)] * 9)
+    plan = road.plan("2020-05", "eSIF", "MOD11A2")
+    assert {share.product: len(share.offers) for share in plan.shares} == {"eSIF": 0, "MOD11A2": 4}
+    assert plan.failure is plan.share("eSIF").failure is not None
+    assert "could not be asked: it answered with status 503" in shown(table(plan))
