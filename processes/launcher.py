@@ -50,12 +50,15 @@ class Part:
         Its variables.
     descriptors
         Open files that it inherits.
+    outlives
+        Whether it is asked to end only when all others have ended: they need it for that.
     """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     descriptors: tuple[int, ...] = ()
+    outlives: bool = False
     _process: subprocess.Popen[bytes] | None = None
     _started: float = 0.0
     _pause: float = FIRST_PAUSE
@@ -118,7 +121,8 @@ class Launcher:
     Parameters
     ----------
     parts
-        In the order in which they start; they are asked to end all at once.
+        In the order in which they start; they are asked to end all at once, but for those that
+        outlive the others.
     """
 
     parts: Sequence[Part]
@@ -151,10 +155,12 @@ class Launcher:
 
     def _end(self) -> None:
         deadline = time.monotonic() + END_SECONDS
-        for part in self.parts:
-            part.ask_to_end()
-        for part in self.parts:
-            part.wait(deadline)
+        for last in (False, True):
+            parts = [part for part in self.parts if part.outlives is last]
+            for part in parts:
+                part.ask_to_end()
+            for part in parts:
+                part.wait(deadline)
         end_descendants()
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:

@@ -4,7 +4,8 @@
 
     vadose serve ─┬─ web server      answers, and hands steps of jobs to the scheduler
                   ├─ Dask scheduler  finds a worker for each
-                  └─ Dask workers    supervise; each has a fork server, and that a child at work
+                  ├─ Dask workers    supervise
+                  └─ fork server     has loaded the science, once, and forks the children at work
 
 The socket that clients connect to is opened here: a request that comes while the web server is
 started again waits a moment instead of being refused.
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import InputError
 from processes.errors import InvalidSettingsError
+from processes.jobs.forkserver import PROGRAM, request_line
 from processes.launcher import Launcher, Part
 from processes.start import scheduler_problems, setting_problems
 
@@ -61,9 +63,12 @@ def serve(settings: Settings) -> None:
         if own_cluster:
             changes["scheduler"] = f"tcp://{LOOPBACK}:{free_port()}"
         settings = settings.model_copy(update=changes)
-        parts = [_web_server(settings, listener), *(_cluster(settings) if own_cluster else ())]
         LOGGER.info("serving %s at http://%s:%d", settings.data, settings.host, settings.port)
-        Launcher(parts).run()
+        web_server = _web_server(settings, listener)
+        if own_cluster:
+            _run_with_cluster(web_server, settings)
+        else:
+            Launcher([web_server]).run()
 
 
 def work(settings: Settings) -> None:
@@ -168,7 +173,26 @@ def _web_server(settings: Settings, listener: socket.socket) -> Part:
     )
 
 
-def _cluster(settings: Settings) -> Sequence[Part]:
+def _run_with_cluster(web_server: Part, settings: Settings) -> None:
+    """Run a web server, and a cluster whose workers share a fork server."""
+    # Both ends stay open here: a fork server that is started again finds what was asked for.
+    theirs, ours = request_line()
+    with theirs, ours:
+        fork_server = _fork_server(settings, theirs)
+        Launcher([web_server, *_cluster(settings, ours), fork_server]).run()
+
+
+def _fork_server(settings: Settings, requests: socket.socket) -> Part:
+    return Part(
+        name="fork server",
+        command=_python(PROGRAM, str(requests.fileno())),
+        environment=_environment(settings),
+        descriptors=(requests.fileno(),),
+        outlives=True,
+    )
+
+
+def _cluster(settings: Settings, forks: socket.socket) -> Sequence[Part]:
     """Return a scheduler and its workers."""
     address = str(settings.scheduler)
     environment = _environment(settings)
@@ -180,8 +204,9 @@ def _cluster(settings: Settings) -> Sequence[Part]:
     workers = [
         Part(
             name=f"worker {number}",
-            command=_python(_CLUSTER, "worker", address),
+            command=_python(_CLUSTER, "worker", address, str(forks.fileno())),
             environment=environment,
+            descriptors=(forks.fileno(),),
         )
         for number in range(1, settings.jobs_at_once + 1)
     ]

@@ -220,11 +220,20 @@ def run_scheduler(port: int, host: str = LOOPBACK, security: Security | None = N
         asyncio.run(_until_signal(_serve_scheduler(host, port, security)))
 
 
-def run_worker(address: str, settings: Settings) -> None:
+def run_worker(address: str, settings: Settings, forks: socket.socket | None = None) -> None:
     """Run a worker for a scheduler until a signal says to stop.
 
     The scheduler may end and come back: the worker waits for it, and what it supervises goes on
     meanwhile.
+
+    Parameters
+    ----------
+    address
+        Of the scheduler.
+    settings
+        For the worker and its children.
+    forks
+        Where a fork server is asked that others use, too; by default it has one of its own.
     """
     code_version()  # what is loaded now, whatever is installed later
     with (
@@ -234,7 +243,7 @@ def run_worker(address: str, settings: Settings) -> None:
         supervisor = Supervisor(
             store=store,
             settings=settings,
-            forkserver=ForkServer(environment=settings.environment()),
+            forkserver=ForkServer(forks, environment=settings.environment()),
             holder=f"{socket.gethostname()}/{os.getpid()}",
         )
         try:
@@ -313,15 +322,23 @@ async def _until_signal(
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run one part of a cluster on loopback: ``scheduler PORT`` or ``worker ADDRESS``."""
-    kind, where, parent = arguments
+    """Run one part of a cluster on loopback.
+
+    Parameters
+    ----------
+    arguments
+        ``scheduler PORT PARENT`` or ``worker ADDRESS DESCRIPTOR PARENT``; at the descriptor the
+        workers' fork server is asked.
+    """
+    kind, where, *descriptors, parent = arguments
     die_with_parent(int(parent))
     settings = Settings.load()
     configure_logging(settings.log_level, form=settings.log_format)
     if kind == "scheduler":
         run_scheduler(int(where))
     else:
-        run_worker(where, settings)
+        (forks,) = descriptors
+        run_worker(where, settings, socket.socket(fileno=int(forks)))
 
 
 if __name__ == "__main__":

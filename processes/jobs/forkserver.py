@@ -1,67 +1,38 @@
 """Children that need not wait for the science to load: forked from a process that has loaded it.
 
-A fresh interpreter takes seconds until xarray, rasterio and scikit-learn are there. So every
-supervisor keeps a *fork server*: a process of one thread that loads them once, in its idle time,
-and forks a child per attempt. It ends when its supervisor does, and takes everything with it that
-its children started.
+A fresh interpreter takes seconds until xarray, rasterio and scikit-learn are there. So a *fork
+server* loads them once, in its idle time, and forks a child per attempt, with a *keeper* between::
+
+    fork server ── keeper ── child at work
+                └─ keeper ── child at work
+
+The workers of ``vadose serve`` share one; a worker of its own starts one of its own. What a
+supervisor asks for ends when the supervisor does, with everything that was started by it.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import selectors
 import signal
 import socket
 import subprocess
 import sys
-import warnings
 from dataclasses import dataclass
-from importlib import import_module
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from processes.jobs.lineage import (
-    adopt_orphans,
-    die_with_parent,
-    end_descendants,
-    kill_tree,
-    signal_group,
-)
+from processes.jobs.lineage import kill_tree, signal_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import FrameType
 
-LOGGER = logging.getLogger(__name__)
-
-NICENESS = 10
-"""How far the work stands back behind the service that answers."""
-PRELOAD = (
-    "processes.jobs.child",
-    "processes.echo",
-    "numpy",
-    "pandas",
-    "scipy.stats",
-    "xarray",
-    "pyproj",
-    "rasterio",
-    "sklearn.ensemble",
-    "onnxruntime",
-    "engine.models.compiled.kernel",
-    "engine.sparse_sums",
-    "engine.pixel_sums",
-    "matplotlib.figure",
-    "processes.inputs",
-    "processes.run",
-)
-"""What is loaded ahead, one after another while nobody asks for a child."""
-_CHILD = "processes.jobs.child"
+PROGRAM = "processes.jobs.preloaded"
+"""The fork server as a module to run: ``DESCRIPTOR [MODULE…] PARENT``."""
 _SIZE = 64
 
 
 class ForkServerLostError(RuntimeError):
-    """The fork server has ended."""
+    """The fork server, or the keeper of a child, has ended."""
 
 
 @dataclass(slots=True)
@@ -87,20 +58,35 @@ class Child:
             signal_group(self.pid, signal.SIGKILL)
 
 
+def request_line() -> tuple[socket.socket, socket.socket]:
+    """Return both ends of what requests go through: for a fork server, and for who asks it."""
+    theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    return theirs, ours
+
+
 class ForkServer:
     """The supervisor's end: one child at a time.
 
     Parameters
     ----------
+    requests
+        Where a fork server is asked that somebody else looks after; by default one is started
+        here.
     preload
-        Modules to load ahead.
+        Modules that our own one loads ahead; by default those of the science.
     environment
-        Variables of the server, beyond our own.
+        Variables of our own one, beyond ours.
     """
 
     def __init__(
-        self, preload: Sequence[str] = PRELOAD, environment: Mapping[str, str] | None = None
+        self,
+        requests: socket.socket | None = None,
+        *,
+        preload: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        self._requests = requests
+        self._is_shared = requests is not None
         self._preload = tuple(preload)
         self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -108,29 +94,31 @@ class ForkServer:
         self._heard = b""
 
     def start(self) -> None:
-        """Start the server, where none runs."""
-        if self._process is not None and self._process.poll() is None:
+        """Start the server, where none runs and none is shared."""
+        if self._is_shared or (self._process is not None and self._process.poll() is None):
             return
         self.stop()
-        ours, theirs = socket.socketpair()
+        theirs, self._requests = request_line()
         with theirs:
-            arguments = [str(theirs.fileno()), str(os.getpid()), *self._preload]
-            command = [sys.executable, "-m", __name__, *arguments]
+            arguments = [str(theirs.fileno()), *self._preload, str(os.getpid())]
             self._process = subprocess.Popen(  # noqa: S603  (our own program)
-                command,
+                [sys.executable, "-m", PROGRAM, *arguments],
                 env=os.environ | self._environment,
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
-        self._control, self._heard = ours, b""
 
     def stop(self) -> None:
-        """End the server, its child, and all that it started."""
-        if self._control is not None:
-            self._control.close()
+        """End the child and all that it started, and the server where it is our own."""
+        self._leave()
+        if self._is_shared:
+            return
+        if self._requests is not None:
+            self._requests.close()
         if self._process is not None:
+            self._process.terminate()
             self._process.wait()
-        self._process = self._control = None
+        self._process = self._requests = None
 
     def fork(self) -> Child:
         """Return a new child, which waits for its order.
@@ -138,13 +126,16 @@ class ForkServer:
         Raises
         ------
         ForkServerLostError
-            Where the server ends meanwhile.
+            Where the server ends meanwhile. A shared one that is started again does what was
+            asked for then.
         """
         self.start()
+        self._leave()
         ours, theirs = socket.socketpair()
+        self._control, told = socket.socketpair()
         try:
-            with theirs:
-                socket.send_fds(self._socket(), [b"fork"], [theirs.fileno()])
+            with theirs, told:
+                socket.send_fds(self._line(), [b"fork"], [told.fileno(), theirs.fileno()])
             kind, number = self._hear()
         except (ForkServerLostError, OSError) as error:
             ours.close()
@@ -154,8 +145,8 @@ class ForkServer:
         return Child(number, Connection(ours.detach()))
 
     def fileno(self) -> int:
-        """Return what becomes readable when the child, or the server, has ended."""
-        return self._socket().fileno()
+        """Return what becomes readable when the child, or its keeper, has ended."""
+        return self._told().fileno()
 
     def wait(self, child: Child) -> None:
         """Wait until a child has ended and nothing of it is left; its code is set then.
@@ -163,7 +154,7 @@ class ForkServer:
         Raises
         ------
         ForkServerLostError
-            Where the server ended; the child did so too.
+            Where the server or the keeper ended; the child did so too.
         """
         try:
             _, child.code = self._hear()
@@ -171,19 +162,31 @@ class ForkServer:
             # The kernel kills the child; this is for what the child has started.
             signal_group(child.pid, signal.SIGKILL)
             child.code = -signal.SIGKILL
-            self.stop()
             raise
+        finally:
+            self._leave()
 
-    def _socket(self) -> socket.socket:
-        if self._control is None:
+    def _leave(self) -> None:
+        """Let the keeper go, and with it the child where it still runs."""
+        if self._control is not None:
+            self._control.close()
+        self._control, self._heard = None, b""
+
+    def _line(self) -> socket.socket:
+        if self._requests is None:
             raise ForkServerLostError("the fork server has not been started")
+        return self._requests
+
+    def _told(self) -> socket.socket:
+        if self._control is None:
+            raise ForkServerLostError("there is no child")
         return self._control
 
     def _hear(self) -> tuple[str, int]:
-        """Return the next line of the server: a word and a number."""
+        """Return the next line of the keeper: a word and a number."""
         while b"\n" not in self._heard:
             try:
-                more = self._socket().recv(_SIZE)
+                more = self._told().recv(_SIZE)
             except ConnectionError:
                 more = b""
             if not more:
@@ -192,104 +195,3 @@ class ForkServer:
         line, self._heard = self._heard.split(b"\n", 1)
         kind, number = line.split()
         return kind.decode(), int(number)
-
-
-class _Server:
-    """The server's end."""
-
-    def __init__(self, control: socket.socket, preload: Sequence[str]) -> None:
-        self._control = control
-        self._to_load = list(preload)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(control, selectors.EVENT_READ)
-
-    def run(self) -> None:
-        """Fork a child per request until the supervisor is gone."""
-        while True:
-            events = self._selector.select(0 if self._to_load else None)
-            for key, _ in events:
-                if key.fileobj is not self._control:
-                    self._bury(key.fd, key.data)
-                elif not self._answer():
-                    return
-            if not events and self._to_load:
-                self._load(self._to_load.pop(0))
-
-    def _answer(self) -> bool:
-        """Fork a child that gets the end of a pipe; False where nobody asks any more."""
-        try:
-            request, descriptors, _, _ = socket.recv_fds(self._control, _SIZE, 1)
-        except ConnectionError:
-            return False
-        if not request:
-            return False
-        parent = os.getpid()
-        with warnings.catch_warnings():
-            # The threads that Python counts are OpenBLAS's, which is made for this.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            pid = os.fork()
-        if pid == 0:
-            self._become_child(parent, descriptors[0])
-        os.close(descriptors[0])
-        self._selector.register(os.pidfd_open(pid), selectors.EVENT_READ, pid)
-        self._say("born", pid)
-        return True
-
-    def _become_child(self, parent: int, descriptor: int) -> NoReturn:
-        code = 1
-        try:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            os.setsid()
-            die_with_parent(parent)
-            self._control.close()
-            self._selector.close()
-            code = import_module(_CHILD).main(descriptor)
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
-
-    def _bury(self, descriptor: int, pid: int) -> None:
-        """Kill what a child that ended has left running, and tell how it ended."""
-        self._selector.unregister(descriptor)
-        os.close(descriptor)
-        # Not reaped yet, so the number is still the child's own.
-        signal_group(pid, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
-        end_descendants()
-        self._say("ended", os.waitstatus_to_exitcode(status))
-
-    def _say(self, kind: str, number: int) -> None:
-        self._control.sendall(f"{kind} {number}\n".encode())
-
-    def _load(self, name: str) -> None:
-        try:
-            import_module(name)
-        except ImportError as error:
-            # The child that needs it says so, to whom it concerns.
-            LOGGER.warning("%s cannot be loaded ahead: %s", name, error)
-
-
-def main(descriptor: int, parent: int, preload: Sequence[str]) -> None:
-    """Serve the supervisor at the other end of a socket."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _end)
-    # The closed socket tells it, too, but not before a module that is being loaded is there.
-    die_with_parent(parent, signal.SIGTERM)
-    os.nice(NICENESS)
-    adopt_orphans()
-    try:
-        with socket.socket(fileno=descriptor) as control:
-            _Server(control, preload).run()
-    except BrokenPipeError:
-        pass
-    finally:
-        end_descendants()
-
-
-def _end(_number: int, _frame: FrameType | None) -> NoReturn:
-    end_descendants()
-    os._exit(128 + signal.SIGTERM)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

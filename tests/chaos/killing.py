@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from service import CHILD, DATABASE, LAUNCHER, PARTS, ChaosError
+from service import CHILD, DATABASE, KEEPER, LAUNCHER, PARTS, ChaosError
 
 from processes.errors import StoreUnavailableError
 from processes.jobs.model import Ending, Job, JobStatus, StepState
@@ -125,7 +125,8 @@ class Chaos:
     def _choose(self) -> str:
         """Return a part that there is now; all have their turn before one has it again."""
         if not self._turns:
-            self._turns = [*PARTS, CHILD, LAUNCHER, *([DATABASE] if self.database else [])]
+            others = [DATABASE] if self.database else []
+            self._turns = [*PARTS, KEEPER, CHILD, LAUNCHER, *others]
             self.chance.shuffle(self._turns)
         there = [one for one in self._turns if one == DATABASE or self.service.pids(one)]
         victim = there[0] if there else LAUNCHER
@@ -150,7 +151,7 @@ class Chaos:
         before = self.service.pids(victim)
         with suppress(ProcessLookupError, IndexError):
             os.kill(self.chance.choice(self.service.at_work(before) or before), 9)
-        if victim == CHILD:
+        if victim in {KEEPER, CHILD}:
             return  # Whether there is another shows in the work that goes on.
         self._until(
             lambda: (

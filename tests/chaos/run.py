@@ -1,9 +1,9 @@
 """Kill every part of the service, again and again, while it works: ``make chaos ROUNDS=20``.
 
-A real service (web server, scheduler, two workers, their fork servers and children) works on jobs
-of 14 months over the tiny synthetic world, with its jobs in a real PostgreSQL where there is one.
-In each round one part is killed with SIGKILL at a random moment; the database is stopped as by a
-failing machine and comes back after some seconds, and the launcher, too, is killed and started
+A real service (web server, scheduler, two workers, a fork server, its keepers and children) works
+on jobs of 14 months over the tiny synthetic world, with its jobs in a real PostgreSQL where there
+is one. In each round one part is killed with SIGKILL at a random moment; the database is stopped as
+by a failing machine and comes back after some seconds, and the launcher, too, is killed and started
 again. After each round work must go on within 30 s of the part's return, the job must still be on
 its way or have succeeded, and the catalogue must be valid. A job that has succeeded must have all
 its months, and must have done each of its steps once, however many attempts were lost.

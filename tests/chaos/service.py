@@ -24,10 +24,10 @@ PARTS = {
     "web server": "processes.web",
     "scheduler": "processes.jobs.cluster scheduler",
     "worker": "processes.jobs.cluster worker",
-    "fork server": "processes.jobs.forkserver",
+    "fork server": "processes.jobs.preloaded",
 }
 """Parts of the service, and what their command lines contain."""
-CHILD, LAUNCHER, DATABASE = "child", "launcher", "database"
+KEEPER, CHILD, LAUNCHER, DATABASE = "keeper", "child", "launcher", "database"
 
 
 class ChaosError(AssertionError):
@@ -68,11 +68,15 @@ class Service:
             return [self._root().pid]
         with suppress(psutil.NoSuchProcess):
             below = self._root().children(recursive=True)
-            servers = [one for one in below if _runs(one, PARTS["fork server"])]
-            forked = {child.pid for one in servers for child in one.children()}
-            if part == CHILD:
-                return sorted(forked)
-            return sorted(p.pid for p in below if _runs(p, PARTS[part]) and p.pid not in forked)
+            running = [one for one in below if _runs(one, PARTS["fork server"])]
+            # A keeper and its child, which are forked, have the same command line.
+            server = [one for one in running if one.parent() not in running]
+            keepers = [child for one in server for child in one.children()]
+            children = [child for one in keepers for child in one.children()]
+            forked = {"fork server": server, KEEPER: keepers, CHILD: children}
+            if part not in forked:
+                forked[part] = [one for one in below if _runs(one, PARTS[part])]
+            return sorted(process.pid for process in forked[part])
         return []
 
     def at_work(self, pids: Sequence[int]) -> list[int]:

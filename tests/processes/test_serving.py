@@ -70,15 +70,16 @@ def test_dismissal_ends_the_work_within_a_second(
 
 
 def at_work(job: str) -> psutil.Process:
-    """Wait for the child of a job's attempt, which is the only one of its fork server."""
+    """Wait for the child of a job's attempt, which has a keeper between it and the fork server."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         # Processes of others may end while one looks at them.
         with suppress(psutil.NoSuchProcess):
             for process in psutil.Process().children(recursive=True):
-                if "processes.jobs.forkserver" in process.cmdline():
-                    for child in process.children():
-                        return child
+                if "processes.jobs.preloaded" in process.cmdline() and not process.children():
+                    above = process.parents()[1]
+                    if "processes.jobs.preloaded" in above.cmdline():
+                        return process
         time.sleep(0.02)
     raise AssertionError(f"nobody works on {job}")
 

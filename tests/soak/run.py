@@ -2,7 +2,7 @@
 
 A real service runs jobs of ``echo`` through HTTP, several at a time. After a first share, in which
 everything is loaded and every pool is filled, the memory (USS), open files and threads of the web
-server, the scheduler, the workers and their fork servers are counted, and again at the end: neither
+server, the scheduler, the workers and their fork server are counted, and again at the end: neither
 sum may have grown by more than five in a hundred. Then a job is interrupted by SIGTERM; the service
 that is started again brings it to its end, and still knows every job.
 """

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
+import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from processes.definitions import Process
 from processes.errors import StoreUnavailableError
 from processes.jobs import limits
 from processes.jobs.child import INTERNAL
-from processes.jobs.forkserver import ForkServer
+from processes.jobs.forkserver import PROGRAM, ForkServer, request_line
 from processes.jobs.model import Ending, JobStatus, StepState
 from processes.jobs.supervisor import STOPPED, Supervisor
 from processes.settings import Settings
@@ -255,19 +256,67 @@ def test_a_kill_by_the_kernel_is_told_apart(
     assert "ran out of memory" in job.message
 
 
-def test_the_end_of_the_fork_server_costs_an_attempt(supervisor: Supervisor) -> None:
-    """Its child dies with it, grandchildren too; the next attempt has a new one."""
-    with at_work(supervisor, "busy") as (job_id, (child, grandchild, _stranger)):
-        os.kill(child.ppid(), signal.SIGKILL)
+@pytest.mark.parametrize("generation", [0, 1], ids=["keeper", "fork server"])
+def test_the_end_of_who_forked_costs_an_attempt(supervisor: Supervisor, generation: int) -> None:
+    """All that the child started dies with it; the next attempt has a new one."""
+    with at_work(supervisor, "busy") as (job_id, processes):
+        processes[0].parents()[generation].kill()
         deadline = time.monotonic() + 5
-        while not gone([child, grandchild]):
+        while not gone(processes):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         while supervisor.store.steps(job_id)[0].state is not StepState.WAITING:
             assert time.monotonic() < deadline
             time.sleep(0.01)
-    _stranger.kill()
     assert ended(supervisor, "months").status is JobStatus.SUCCESSFUL
+
+
+@pytest.fixture
+def shared() -> Iterator[tuple[list[ForkServer], Callable[[], None]]]:
+    """Give two supervisors' ends of one fork server, and what starts that."""
+    theirs, ours = request_line()
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> None:
+        command = [sys.executable, "-m", PROGRAM, str(theirs.fileno()), "toy_program"]
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+        program = [*command, str(os.getpid())]
+        started.append(subprocess.Popen(program, env=environment, pass_fds=[theirs.fileno()]))
+
+    with theirs, ours:
+        yield [ForkServer(ours), ForkServer(ours)], start
+        for one in started:
+            one.kill()
+            one.wait()
+
+
+def test_supervisors_share_a_fork_server(
+    shared: tuple[list[ForkServer], Callable[[], None]],
+) -> None:
+    """Each has a child of its own, which ends with who asked for it and not with the other."""
+    (first, second), start = shared
+    start()
+    one, other = (psutil.Process(server.fork().pid) for server in (first, second))
+    assert one.parents()[1] == other.parents()[1]
+    first.stop()
+    one.wait(10)
+    assert other.is_running()
+    second.stop()
+    other.wait(10)
+
+
+def test_a_shared_fork_server_that_comes_back_does_what_was_asked(
+    shared: tuple[list[ForkServer], Callable[[], None]],
+) -> None:
+    """What it is asked for while it is away it does when it is there again."""
+    (first, _), start = shared
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(first.fork)
+        time.sleep(0.2)
+        assert not asked.done()
+        start()
+        assert psutil.Process(asked.result(60).pid).is_running()
+    first.stop()
 
 
 def test_a_stopped_supervisor_gives_its_step_back(
