@@ -17,11 +17,12 @@ from engine.indices import INDICES, reflectance
 from engine.products.classes import class_fields
 from engine.products.spec import spec_of
 from engine.soil import TEXTURES, texture_share, texture_total
+from engine.strips import strips
 from engine.terrain import horn_slope
 from engine.thermal import blue_sky
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -101,15 +102,6 @@ class Feature(BaseModel):
         return (self.product, *(name for name in others if name))
 
 
-def _derived(function: Callable[[Mapping[str, Floats]], Floats]) -> Callable[[Fields], Floats]:
-    """Let an index of arrays take fields; what cannot be a reflectance counts as missing."""
-
-    def derive(fields: Fields) -> Floats:
-        return function({name: reflectance(field.values) for name, field in fields.items()})
-
-    return derive
-
-
 def _values(fields: Fields) -> dict[str, Floats]:
     return {name: field.values for name, field in fields.items()}
 
@@ -118,38 +110,69 @@ def _texture(name: str, fields: Fields) -> Floats:
     return texture_share(name, _values(fields))
 
 
+OF_BANDS: Mapping[str, Callable[[Mapping[str, Floats]], Floats]] = MappingProxyType(
+    {**INDICES, "reflectance": lambda bands: next(iter(bands.values()))}
+)
+"""What ``Feature.derive`` may name, of reflectances alone: pixel by pixel."""
+
 DERIVATIONS: Mapping[str, Callable[[Fields], Floats]] = MappingProxyType(
     {
-        **{name: _derived(index) for name, index in INDICES.items()},
-        "reflectance": _derived(lambda bands: next(iter(bands.values()))),
         "slope": lambda fields: horn_slope(fields["elevation"].values, fields["elevation"].geobox),
         "albedo": lambda fields: blue_sky(fields["albedo_bsa"].values, fields["albedo_wsa"].values),
         **{name: partial(_texture, name) for name in TEXTURES},
         "soil_total": lambda fields: texture_total(_values(fields)),
     }
 )
-"""What ``Feature.derive`` may name: values from the feature's inputs, on their own grid."""
+"""What else it may name: values from the feature's inputs, on their own grid."""
 
 
-def derive(feature: Feature, fields: Fields) -> Field:
-    """Make a feature of its inputs, on their native grid.
+def derive(features: Sequence[Feature], fields: Fields) -> dict[str, Field]:
+    """Make features of their inputs, on their native grid.
 
     Parameters
     ----------
-    feature
+    features
         What to make.
     fields
-        At least its inputs, all on one grid.
+        At least their inputs, all on one grid.
 
     Returns
     -------
-    Field
-        In the feature's unit; its weight is that of the weakest input that is not missing.
+    dict of str to Field
+        Each in its feature's unit; its weight is that of the weakest input that is not missing.
     """
+    indices = [feature for feature in features if feature.derive in OF_BANDS]
+    others = [feature for feature in features if feature.derive not in OF_BANDS]
+    return _indices(indices, fields) | {one.name: _one(one, fields) for one in others}
+
+
+def _indices(features: Sequence[Feature], fields: Fields) -> dict[str, Field]:
+    """Make features of reflectances, strip by strip, so that each band is read but once."""
+    names = list(dict.fromkeys(name for feature in features for name in feature.inputs))
+    made = {feature.name: _empty(feature, fields) for feature in features}
+    for part in strips(fields[names[0]].values.shape if names else (0, 0)):
+        # What cannot be a reflectance counts as missing.
+        bands = {name: reflectance(fields[name].values[part]) for name in names}
+        weights = {name: _or_one(fields[name].weight[part]) for name in names}
+        for feature in features:
+            index = OF_BANDS[feature.derive or ""]({name: bands[name] for name in feature.inputs})
+            weakest = reduce(np.minimum, (weights[name] for name in feature.inputs))
+            made[feature.name].values[part] = index
+            np.multiply(weakest, np.isfinite(index), out=made[feature.name].weight[part])
+    return made
+
+
+def _empty(feature: Feature, fields: Fields) -> Field:
+    first = fields[feature.inputs[0]]
+    values, weight = (np.empty(first.values.shape, np.float32) for _ in range(2))
+    return Field(values=values, weight=weight, geobox=first.geobox, units=feature.units)
+
+
+def _one(feature: Feature, fields: Fields) -> Field:
     inputs = {name: fields[name] for name in feature.inputs}
     first = inputs[feature.inputs[0]]
     if feature.label is not None:
-        return class_fields(first, {feature.label: _codes(feature)})[feature.label]
+        return class_fields(first, {feature.label: _class_codes(feature)})[feature.label]
     if feature.derive is None:
         return first
     values = DERIVATIONS[feature.derive](inputs).astype(np.float32, copy=False)
@@ -158,7 +181,7 @@ def derive(feature: Feature, fields: Fields) -> Field:
     return Field(values=values, weight=weight, geobox=first.geobox, units=feature.units)
 
 
-def _codes(feature: Feature) -> tuple[int, ...]:
+def _class_codes(feature: Feature) -> tuple[int, ...]:
     (variable,) = spec_of(feature.product).select(feature.inputs)
     return variable.classes[feature.label or ""]
 

@@ -34,7 +34,7 @@ def plain(features: Sequence[Feature], decode: Decode) -> Make:
 
     def make(granule: Granule) -> Fields:
         fields = decode(granule, inputs)
-        return {feature.name: derive(feature, fields) for feature in features} if fields else {}
+        return derive(features, fields) if fields else {}
 
     return make
 

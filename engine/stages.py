@@ -127,7 +127,7 @@ def static(
         return []
     whole = {name: _whole(name, tiles, features[0].product) for name in inputs}
     tiles.clear()  # elevation comes in hundreds of megabytes
-    return [{feature.name: Layer(field=derive(feature, whole)) for feature in features}]
+    return [{name: Layer(field=field) for name, field in derive(features, whole).items()}]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
 from engine.errors import VadoseError
+from engine.heap import keep_freed_memory
 from engine.models.store import ModelStore
 from engine.months import Month
 from engine.progress import span
@@ -80,6 +81,7 @@ class MonthlyProgram:
 
     def step(self, name: str, job: JobContext, progress: Progress) -> StepOutcome:
         """Do one step; see :class:`processes.program.Program`."""
+        keep_freed_memory()
         if name == PREPARE:
             return self._prepare(job, progress)
         prepared = Prepared.model_validate(job.results[PREPARE])

@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.errors import GranuleError
 from engine.granules import Field
+from engine.strips import strips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -67,11 +68,15 @@ def field_of(
         Where units or scale in the file are not those of the spec.
     """
     _check_dtype(path, variable, said, stored)
-    values, valid = (_codes if variable.classes else _amounts)(path, variable, said, stored)
-    weight = valid.astype(np.float32)
-    if quality is not None and variable.quality is not None:
-        weight *= _quality_weight(quality, variable.quality.table)
-    values[weight == 0] = np.nan
+    to_values = _codes if variable.classes else _amounts
+    if not variable.classes:
+        variable = _checked(path, variable, said, stored)
+    values, weight = np.empty(stored.shape, np.float32), np.empty(stored.shape, np.float32)
+    for part in strips(stored.shape):
+        values[part], weight[part] = to_values(variable, said, stored[part])
+        if quality is not None and variable.quality is not None:
+            weight[part] *= _quality_weight(quality[part], variable.quality.table)
+        np.copyto(values[part], np.nan, where=weight[part] == 0)
     return Field(values=values, weight=weight, geobox=geobox, units=variable.units)
 
 
@@ -145,31 +150,34 @@ def numbers_of(values: Iterable[object]) -> tuple[float, ...]:
     return tuple(number for number in numbers if number is not None)
 
 
-def _amounts(
-    path: Path, variable: VariableSpec, said: Said, stored: Stored
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return physical values, and where they are valid."""
+def _checked(path: Path, variable: VariableSpec, said: Said, stored: Stored) -> VariableSpec:
+    """Return a variable with its scale; refuse amounts of other units, or beyond their range."""
     _check_units(path, variable, said)
     _check_scaling(path, variable, said)
+    if variable.stored_units is None and variable.beyond != "refused":
+        return variable
     present = _is_present(stored, variable, said)
     variable = _in_its_units(path, variable, said, stored, present)
     within = _is_within(stored, variable, said)
     if variable.beyond == "refused" and not within[present].all():
         raise _beyond_error(path, variable, said, stored[present & ~within])
+    return variable
+
+
+def _amounts(
+    variable: VariableSpec, said: Said, stored: Stored
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return physical values, and where they are valid."""
     scale, offset = _scaling(variable, said)
-    valid = present & within
-    values = np.full(stored.shape, np.nan, np.float32)
-    np.multiply(stored, np.float32(scale), out=values, where=valid, casting="unsafe")
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are missing anyway
+        values = np.multiply(stored, np.float32(scale)).astype(np.float32, copy=False)
     if offset:
         values += np.float32(offset)
-    return values, valid
+    return values, _is_present(stored, variable, said) & _is_within(stored, variable, said)
 
 
 def _codes(
-    path: Path,  # noqa: ARG001 - as _amounts
-    variable: VariableSpec,
-    said: Said,
-    stored: Stored,
+    variable: VariableSpec, said: Said, stored: Stored
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return codes, 0 where a number is none, and where they are valid."""
     valid = _is_present(stored, variable, said) & _is_within(stored, variable, said)

@@ -180,7 +180,7 @@ class Pipelines:
         dates = []
         for granule in self.archive.granules(feature.product, month.period):
             if fields := store.decode(granule, feature.inputs):
-                made = derive(feature, fields)
+                made = derive([feature], fields)[feature.name]
                 seen = np.where(made.weight > 0, made.values, np.float32(np.nan))
                 dates.append(averaged(seen, made.geobox, self.area))
         return np.asarray(np.nanmean(np.stack(dates), axis=0), dtype=np.float32)
