@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import forests
 import pipeline
+import published
 import regridding
 import scale
 from rich.box import SIMPLE_HEAD
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from pairing import Ratio
 
 _WIDTH = 130
-SECTIONS = ("regridding", "forests", "pipeline", "scale", "workers")
+SECTIONS = ("regridding", "forests", "pipeline", "published", "scale", "workers")
 ASKED = ("regridding", "forests", "pipeline")
 """Sections of a quick run, which is to take three minutes, unless others are named."""
 
@@ -69,6 +70,8 @@ def _ratios(section: str, *, quick: bool) -> Iterator[Ratio]:
         return forests.forest_ratios(forests.QUICK if quick else forests.FULL)
     if section == "regridding":
         return regridding.regrid_ratios(regridding.QUICK if quick else regridding.FULL)
+    if section == "published":
+        return published.published_ratios(4 if quick else published.MONTHS)
     if section == "scale":
         return scale.scale_ratios(scale.QUICK if quick else scale.FULL)
     if section == "workers":

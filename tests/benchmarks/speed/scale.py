@@ -42,14 +42,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     type Floats = NDArray[np.float32]
+    type Layer = NDArray[np.float32] | NDArray[np.uint16]
 
-HENAN_CELLS, HENAN_MONTHS = 329_751, 44
-HENAN_SECONDS = 300.0
-"""Wall time that Henan's months are to take."""
 LAND_CELLS = {"China": 9.6e6, "the globe": 1.49e8}
 """Cells of 1 km of land."""
 
-_ROWS, _TREES = 20_000, 300
+_ROWS, _TREES = 20_000, 200
 _PROTOTYPES = 2000
 _FIRST = Month(2018, 5)
 _MICRO = 1e6
@@ -63,12 +61,10 @@ class Size:
     """Areas, fine cells, from small to large."""
     months: tuple[int, ...]
     """Of an area of 10⁵ cells."""
-    henan: int
-    """Months of Henan."""
 
 
-FULL = Size(cells=(10**4, 10**5, 10**6, 10**7), months=(1, 4, 12, HENAN_MONTHS), henan=HENAN_MONTHS)
-QUICK = Size(cells=(10**4, 10**5, 10**6), months=(1, 4), henan=1)
+FULL = Size(cells=(10**4, 10**5, 10**6, 10**7), months=(1, 4, 12, 44))
+QUICK = Size(cells=(10**4, 10**5, 10**6), months=(1, 4))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,26 +87,26 @@ class Cost:
 
 
 def scale_ratios(size: Size) -> Iterator[Ratio]:
-    """Measure cost and memory from small to large, from short to long, and of Henan's months."""
+    """Measure cost and memory from small to large, and from short to long."""
     with TemporaryDirectory() as folder:
         learn(Path(folder))
         yield from _of_areas([_cost(Path(folder), cells, 1) for cells in size.cells])
         yield from _of_months([_cost(Path(folder), 10**5, months) for months in size.months])
-        yield from _of_henan(_cost(Path(folder), HENAN_CELLS, size.henan))
 
 
 def learn(folder: Path) -> None:
     """Make a model, and what is frozen beside it."""
-    import xgboost  # noqa: PLC0415 - months are made without
+    # Months are made without any of these.
+    from sklearn.ensemble import RandomForestRegressor  # noqa: PLC0415
 
-    from engine.models.graphs.boosting import boosting_graph  # noqa: PLC0415
+    from engine.models.graphs.forest import forest_graph  # noqa: PLC0415
     from engine.models.graphs.graph import onnx_file  # noqa: PLC0415
 
     every = predictors(10)
     picks = np.random.default_rng(0).choice(len(every), _ROWS, replace=False)
     values, truth = every[picks], target(every)[picks]
-    settings = {"max_depth": 7, "eta": 0.05, "min_child_weight": 5, "nthread": 1}
-    booster = xgboost.train(settings, xgboost.QuantileDMatrix(values, truth), _TREES)
+    forest = RandomForestRegressor(_TREES, min_samples_leaf=5, max_features=0.33, n_jobs=2)
+    forest.fit(values, truth)
     known = Applicability.learnt(values, truth, picks % 5, rows=_PROTOTYPES)
     errors = Errors(
         growth=1e-4,
@@ -121,7 +117,7 @@ def learn(folder: Path) -> None:
         smap_bias=None,
     )
     files = {
-        "model.onnx": onnx_file(boosting_graph(booster), FEATURES, TARGET),
+        "model.onnx": onnx_file(forest_graph(forest), FEATURES, TARGET),
         "applicability.onnx": known.to_onnx(FEATURES),
         "interval.onnx": interval_onnx(errors),
     }
@@ -129,23 +125,27 @@ def learn(folder: Path) -> None:
         (folder / name).write_bytes(content)
 
 
+def square(cells: int) -> GeoBox:
+    """Return a square of about some fine cells, on the equator."""
+    side = max(BLOCK, round(cells**0.5 / BLOCK) * BLOCK)
+    height, width = side, max(BLOCK, round(cells / side / BLOCK) * BLOCK)
+    pixel = COARSE.affine.a / BLOCK
+    return GeoBox((height, width), Affine(pixel, 0, 0, 0, -pixel, 0), EASE2_CRS)
+
+
 class Area:
-    """An area of about some cells, whose months are made.
+    """An area whose months are made.
 
     Parameters
     ----------
     folder
         Where `learn` left its files; receives the maps.
-    cells
-        Fine cells, about.
+    area
+        Fine cells, whole coarse ones.
     """
 
-    def __init__(self, folder: Path, cells: int) -> None:
-        self.folder = folder
-        side = max(BLOCK, round(cells**0.5 / BLOCK) * BLOCK)
-        height, width = side, max(BLOCK, round(cells / side / BLOCK) * BLOCK)
-        pixel = COARSE.affine.a / BLOCK
-        self.area = GeoBox((height, width), Affine(pixel, 0, 0, 0, -pixel, 0), EASE2_CRS)
+    def __init__(self, folder: Path, area: GeoBox) -> None:
+        self.folder, self.area = folder, area
         self._field = predictors(11).reshape(*SHAPE, -1)
         names = ("model", "applicability", "interval")
         self._models = {name: (folder / f"{name}.onnx").read_bytes() for name in names}
@@ -168,6 +168,13 @@ class Area:
 
     def month(self, number: int, features: list[Floats], threads: int) -> None:
         """Make and write a month's layers."""
+        for name, values in self.layers(number, features, threads).items():
+            path = self.folder / f"{self.cells}-{number}-{name}.tif"
+            write_cog(path, values, geobox=self.area, name=name, units=TARGET.units, long_name=name)
+            path.unlink()
+
+    def layers(self, number: int, features: list[Floats], threads: int) -> dict[str, Layer]:
+        """Make a month's layers ``(y, x)`` by their names in the catalogue."""
         shape = tuple(self.area.shape)
         raw = self._said("model", features, threads).reshape(shape)
         coarse = block_mean(raw.astype(np.float64)) + 0.01 * np.sin(number)
@@ -175,7 +182,7 @@ class Area:
         made = analysed(raw, coarse, background=background, weights=_weights())
         unlike = self._said("applicability", features, threads).reshape(shape)
         half = half_widths(self._models["interval"], unlike, _FIRST.shift(number))
-        layers = {
+        return {
             "soil_moisture": made.soil_moisture,
             "soil_moisture_raw": made.raw,
             "soil_moisture_conserving": made.conserving,
@@ -184,10 +191,6 @@ class Area:
             "applicability": unlike,
             "quality": (made.soil_moisture <= DRIEST).astype(np.uint16),
         }
-        for name, values in layers.items():
-            path = self.folder / f"{self.cells}-{number}-{name}.tif"
-            write_cog(path, values, geobox=self.area, name=name, units=TARGET.units, long_name=name)
-            path.unlink()
 
     def _background_of(self, raw: Floats, coarse: NDArray[np.float64]) -> Background:
         if self._background is None:
@@ -252,30 +255,6 @@ def _of_months(costs: list[Cost]) -> Iterator[Ratio]:
             )
 
 
-def _of_henan(cost: Cost) -> Iterator[Ratio]:
-    work = f"{cost.months} months of Henan, features to COGs; peak {cost.peak:.0f} MB"
-    yield compared(
-        "henan_wall",
-        [HENAN_SECONDS * cost.months / HENAN_MONTHS],
-        [cost.wall],
-        work=work,
-        against="5 minutes for 44",
-        unit="s",
-        goal=1.0,
-        below=True,
-    )
-    yield compared(
-        "henan_memory",
-        [2000.0],
-        [cost.peak],
-        work=work,
-        against="2 GB",
-        unit="MB",
-        goal=1.0,
-        below=True,
-    )
-
-
 def _cost(folder: Path, cells: int, months: int) -> Cost:
     """Measure a size in a process of its own."""
     command = [sys.executable, __file__, str(folder), str(cells), str(months)]
@@ -285,7 +264,7 @@ def _cost(folder: Path, cells: int, months: int) -> Cost:
 
 
 def _run(folder: str, cells: str, months: str) -> None:
-    area, cpu, wall = Area(Path(folder), int(cells)), 0.0, 0.0
+    area, cpu, wall = Area(Path(folder), square(int(cells))), 0.0, 0.0
     area.month(0, area.features(0), threads=2)  # opens the models, makes the background
     for number in range(int(months)):
         features = area.features(number)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from distributed import Client, LocalCluster
 from pairing import Ratio, compared
-from scale import HENAN_CELLS, Area, learn
+from published import henan
+from scale import learn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ def worker_ratios(months: int) -> Iterator[Ratio]:
 
 def make_month(folder: str, number: int) -> None:
     """Make a month, features included."""
-    area = Area(Path(folder), HENAN_CELLS)
+    area = henan(Path(folder))
     area.month(number, area.features(number), threads=1)
 
 
