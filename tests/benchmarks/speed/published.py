@@ -109,9 +109,7 @@ def make_and_publish(folder: Path, area: Area, number: int) -> None:
     coords = {axis: area.area.coords[axis].values for axis in ("y", "x")}
     data = xr.Dataset(
         {
-            name: xr.DataArray(
-                values, coords, ("y", "x"), attrs={"units": _PRODUCT.layers[name].units}
-            )
+            name: xr.DataArray(values, coords, ("y", "x"), attrs={"units": layers[name].units})
             for name, values in made.items()
         },
         attrs={"analysis": "blend"},
