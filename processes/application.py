@@ -68,7 +68,7 @@ def create_application(settings: Settings, runner: Runner | None = None) -> Star
         Who runs the jobs; by default the workers of the settings' scheduler.
     """
     behind = Behind(settings)
-    store = open_store(settings.job_database)
+    store = open_store(settings.job_database, patient=True)
     runner = runner or Dispatcher(store, partial(_connect, settings), settings)
     courier = Courier(store, settings)
     search = Search(settings)

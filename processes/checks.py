@@ -34,7 +34,9 @@ CONNECT_SECONDS = 2.0
 """How long a scheduler may take to be connected to."""
 _GIB = 2**30
 _IMPATIENT: Mapping[str, Any] = {
-    "client_options": {"timeout": "3s", "connect_timeout": "2s"},
+    # As settings of the store they join those of the environment; as "client_options" they would
+    # stand in place of AWS_ALLOW_HTTP.
+    "config": {"timeout": "3s", "connect_timeout": "2s"},
     "retry_config": {"max_retries": 0},
 }
 """How a bucket is asked whether it is there: once."""

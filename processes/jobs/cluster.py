@@ -238,7 +238,7 @@ def run_worker(address: str, settings: Settings, forks: socket.socket | None = N
     code_version()  # what is loaded now, whatever is installed later
     with (
         dask.config.set(CONFIGURATION),
-        closing(open_store(settings.job_database)) as store,
+        closing(open_store(settings.job_database, patient=True)) as store,
     ):
         supervisor = Supervisor(
             store=store,

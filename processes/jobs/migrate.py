@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import column, inspect, select, table
 
 from engine.errors import InputError
+from processes.errors import StoreUnavailableError
 from processes.jobs.schema import VERSION
 from processes.jobs.store_database import Database, take_turns
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+LOGGER = logging.getLogger(__name__)
 
 SCRIPTS = Path(__file__).with_name("migrations")
 """Folder of the migrations."""
@@ -20,19 +25,33 @@ SCRIPTS = Path(__file__).with_name("migrations")
 _VERSIONS = table("alembic_version", column("version_num"))
 
 
-def open_database(address: str | Path) -> Database:
+def open_database(address: str | Path, *, patient: bool = False) -> Database:
     """Connect to a database by its file or URL, and make or renew its tables where it has to be.
+
+    Parameters
+    ----------
+    address
+        The file or URL.
+    patient
+        Whether a database that does not answer is no error yet: its tables are looked after
+        once it does.
 
     Raises
     ------
     InputError
         Where the URL is of another kind, or a later version of this program wrote the database.
     StoreUnavailableError
-        Where the database does not answer.
+        Where the database does not answer, unless that is waited for.
     """
     database = Database.at(address)
     try:
         _migrate(database)
+    except StoreUnavailableError as error:
+        if not patient:
+            database.close()
+            raise
+        LOGGER.error("%s (%s)", error, error.reason)
+        database.prepare_first(partial(_catch_up, address))
     except BaseException:
         database.close()
         raise
@@ -57,6 +76,15 @@ def found_version(address: str | Path) -> str | None:
             return _version(connection)
     finally:
         database.close()
+
+
+def _catch_up(address: str | Path) -> None:
+    """Do what opening the database could not do."""
+    try:
+        open_database(address).close()
+    except InputError as error:
+        # Nobody's input now, but trouble that an operator has to mend.
+        raise StoreUnavailableError(str(error)) from error
 
 
 def _migrate(database: Database) -> None:

@@ -51,22 +51,25 @@ if TYPE_CHECKING:
 __all__ = ["JobStore", "SqlJobStore", "open_store"]
 
 
-def open_store(address: str | Path) -> SqlJobStore:
+def open_store(address: str | Path, *, patient: bool = False) -> SqlJobStore:
     """Open the store at an address, and make or renew its tables where it has to be.
 
     Parameters
     ----------
     address
         A file of SQLite, made where it is not there, or the URL of a PostgreSQL database.
+    patient
+        Whether a database that does not answer is waited for: whoever uses the store is told
+        then, each time, and the tables are made or renewed once it answers.
 
     Raises
     ------
     InputError
         Where the URL is of another kind, or a later version of this program wrote the database.
     StoreUnavailableError
-        Where the database does not answer.
+        Where the database does not answer, unless that is waited for.
     """
-    return SqlJobStore(open_database(address))
+    return SqlJobStore(open_database(address, patient=patient))
 
 
 class SqlJobStore(JobStore):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
 import zlib
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ from processes.errors import StoreUnavailableError
 from processes.jobs.schema import whole_milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import URL, Connection, Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
@@ -61,6 +62,8 @@ class Database:
         self._writers = engine.execution_options(writes=True)
         whole = {} if on_file else {"isolation_level": "REPEATABLE READ"}
         self._snapshots = engine.execution_options(**whole)
+        self._preparing = threading.Lock()
+        self._prepare: Callable[[], None] | None = None
 
     @classmethod
     def at(cls, address: str | Path) -> Database:
@@ -79,23 +82,38 @@ class Database:
         """Give the connections back."""
         self._readers.dispose()
 
+    def prepare_first(self, prepare: Callable[[], None]) -> None:
+        """Have something done before the next use; where it fails, so does that use."""
+        self._prepare = prepare
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection for one look."""
+        self._be_prepared()
         with _told(), self._readers.connect() as connection:
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """Give a connection that sees the database as it is now, for as long as it looks."""
+        self._be_prepared()
         with _told(), self._snapshots.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection for one change: kept whole at the end, or not at all."""
+        self._be_prepared()
         with _told(), self._writers.begin() as connection:
             yield connection
+
+    def _be_prepared(self) -> None:
+        if self._prepare is None:
+            return
+        with self._preparing:
+            if self._prepare is not None:
+                self._prepare()
+                self._prepare = None
 
 
 def clock(connection: Connection) -> datetime:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 
+AGAIN_SECONDS = 5.0
+"""Pause before the catalogue is looked at again that could not be read."""
+STOP_SECONDS = 2.0
+"""Longest wait for that look at the end."""
+
 
 class Search:
     """The API; whoever asks before it is loaded waits for it.
@@ -36,7 +41,8 @@ class Search:
         self._index: CatalogIndex | None = None
         self._application: ASGIApp | None = None
         self._thread: threading.Thread | None = None
-        self._stopping = False
+        self._stopping = threading.Event()
+        self._complaint = ""
 
     def start(self) -> None:
         """Bring the index up to the catalogue, and load the API, while others are served."""
@@ -45,9 +51,10 @@ class Search:
 
     def stop(self) -> None:
         """Give the connections back."""
-        self._stopping = True
+        self._stopping.set()
         if self._thread is not None:
-            self._thread.join()
+            # A bucket that does not answer is asked for minutes: nobody waits for that.
+            self._thread.join(STOP_SECONDS)
         with self._lock:
             if self._index is not None:
                 self._index.close()
@@ -61,20 +68,30 @@ class Search:
         await application(scope, receive, send)
 
     def _prepare(self) -> None:
-        with LOADING:
-            from processes.search.sync import sync_index  # noqa: PLC0415
-
-        try:
-            changes = sync_index(service_catalog(self._settings), self._opened())
-            LOGGER.info("the catalogue can be searched; %d changes since the last time", changes)
-        except (VadoseError, OSError) as error:
-            LOGGER.warning("the catalogue cannot be searched as it is: %s", error)
-        if self._stopping:
+        synced = self._sync()
+        if self._stopping.is_set():
             return
         try:
             self._loaded()
         except VadoseError as error:
             LOGGER.warning("nothing can be searched until it is asked again: %s", error)
+        while not synced and not self._stopping.wait(AGAIN_SECONDS):
+            synced = self._sync()
+
+    def _sync(self) -> bool:
+        """Bring the index up to the catalogue; whether both could be reached."""
+        with LOADING:
+            from processes.search.sync import sync_index  # noqa: PLC0415
+
+        try:
+            changes = sync_index(service_catalog(self._settings), self._opened())
+        except (VadoseError, OSError) as error:
+            if str(error) != self._complaint:
+                LOGGER.warning("the catalogue cannot be searched as it is: %s", error)
+            self._complaint = str(error)
+            return False
+        LOGGER.info("the catalogue can be searched; %d changes since the last time", changes)
+        return True
 
     def _opened(self) -> CatalogIndex:
         with LOADING:

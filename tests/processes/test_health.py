@@ -11,6 +11,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from processes import checks, health
@@ -23,8 +24,6 @@ from processes.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import httpx
 
     from processes.testing import PostgreSQL
 
@@ -132,6 +131,19 @@ def test_a_bucket_that_is_away_is_named(
         status, said, found = states(client)
         assert (status, said, found["catalogue"]) == (503, "unavailable", "failed")
         assert "private-bucket" not in client.get("/health/ready").text
+
+
+def test_a_bucket_is_well_from_when_it_is_there(
+    tmp_path: Path, serve: Callable, s3: str, bucket: str
+) -> None:
+    """It is made under a running service, and reached by HTTP, as the variables allow."""
+    later = f"{bucket}-later"
+    settings = Settings.load(data=tmp_path, catalog=f"s3://{later}/maps")
+    with serve(settings, run_jobs=False) as client:
+        assert states(client)[2]["catalogue"] == "failed"
+        signed = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request"
+        httpx.put(f"{s3}/{later}", headers={"Authorization": signed}).raise_for_status()
+        assert states(client)[:2] == (200, "ready")
 
 
 def test_what_hangs_is_asked_once_and_waited_for_no_longer_than_patience(
