@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Build STAC Browser into dist/: the locked packages, our configuration, nothing of any other host.
 #
+#   build.sh [FOLDER]
+#
 # The package is a source tree that is built where its files may be changed: in a folder of its
-# own, of which only the result stays.
+# own, of which only the result stays. The names of some files depend on where that folder is: who
+# wants them the same again names it.
 set -euo pipefail
 cd "$(dirname "$0")"
 here=$PWD
@@ -12,7 +15,8 @@ if ! command -v npm >/dev/null; then
     exit 1
 fi
 
-work=$(mktemp -d)
+work=${1:-$(mktemp -d)}
+mkdir -p "$work"
 trap 'rm -rf "$work"' EXIT
 cp package.json package-lock.json "$work"
 cd "$work"
