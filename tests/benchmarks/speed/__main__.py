@@ -77,7 +77,7 @@ def _ratios(section: str, *, quick: bool) -> Iterator[Ratio]:
     if section == "workers":
         import workers  # noqa: PLC0415 - Dask takes seconds to load
 
-        return workers.worker_ratios(2 if quick else 12)
+        return workers.worker_ratios(workers.QUICK if quick else workers.FULL)
     return pipeline.pipeline_ratios(pipeline.QUICK if quick else pipeline.FULL)
 
 
