@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from processes.fetch.client import Client
+    from processes.fetch.offers import Way
+    from processes.fetch.sources import Source
     from processes.fetch.wanted import Wanted
 
 _SIZE = re.compile(r"(?<![\w:.-])(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?\s*$", re.IGNORECASE)
+_LEAST = 1 << 17
+"""Bytes that come, at least, of a file that is read by ranges."""
 _FACTORS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -122,13 +126,20 @@ def _offer(name: str, address: str, size: int | None, wanted: Wanted) -> Offer |
     if granule is None:
         return None
     local = address.startswith("file:")
+    way: Way = "copy" if local else "window" if wanted.source.windows else "file"
+    size = wanted.source.file_bytes if size is None else size
     return Offer(
         product=wanted.spec.id,
         name=name,
         url=address,
-        size=wanted.source.file_bytes if size is None else size,
+        size=_read(size, wanted.source) if way == "window" else size,
         exact=local,
         granule=granule,
-        way="copy" if local else "file",
+        way=way,
         login=wanted.source.login,
     )
+
+
+def _read(size: int, source: Source) -> int:
+    """Foretell how much of a COG is read: its beginning, at least, and a block with values."""
+    return max(round(size * source.read_share), min(size, _LEAST))

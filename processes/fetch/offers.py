@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from processes.fetch.wanted import Wanted
 
 type Way = Literal["file", "subset", "window", "raster", "soundings", "copy"]
-"""How it comes: whole, cut out by the provider, cut out by ranges (of a granule or of a raster),
-gathered from several files by ranges, or from a folder."""
+"""How it comes: whole; cut out by the provider; cut out by ranges, of one file or of a raster that
+consists of many; gathered from several files by ranges; from a folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,14 @@ from engine.grids import covering_window, outline, transformer
 from engine.products.names import recognise
 from processes.fetch.errors import ProviderError
 from processes.fetch.offers import Offer, shown
+from processes.fetch.ranges import RangeFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from rasterio.io import DatasetReader
+
+    from processes.fetch.client import Client
     from processes.fetch.wanted import Wanted
 
 _PACKED = 0.6
@@ -30,8 +35,11 @@ _GDAL = {
     "GDAL_HTTP_CONNECTTIMEOUT": "30",
     "GDAL_HTTP_TIMEOUT": "120",
     "CPL_VSIL_CURL_USE_HEAD": "NO",
+    "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/",  # neither failures nor versions are remembered
     "VSI_CACHE": "TRUE",
 }
+_BLOCK = 1 << 16
+"""Bytes of a COG that are asked for at a time."""
 _MARGIN = 2
 """Pixels about the window."""
 
@@ -70,17 +78,34 @@ def _pixels(wanted: Wanted) -> float:
     return float(np.ptp(x) / pixel + 2 * _MARGIN) * float(np.ptp(y) / pixel + 2 * _MARGIN)
 
 
-def cut_raster(offer: Offer, area: GeoBox, path: Path) -> int:
+def cut_cog(
+    client: Client, offer: Offer, area: GeoBox, path: Path, arrived: Callable[[int], None]
+) -> int:
+    """Write the window of a COG that covers an area; return the bytes that came for it.
+
+    Other than :func:`cut_raster` it goes through our own client, and reads no other file.
+    """
+    with RangeFile(client, offer.url, offer.login, arrived, _BLOCK) as file:
+        file.seek(0, io.SEEK_END)  # GDAL would hide why it cannot be had
+        cut_raster(offer, area, path, lambda *_, **__: file.again())
+        return file.came
+
+
+def cut_raster(
+    offer: Offer, area: GeoBox, path: Path, opener: Callable[..., RangeFile] | None = None
+) -> int:
     """Write the window of a raster that covers an area; return its size in bytes.
 
     Parameters
     ----------
     offer
-        Says where the raster lies.
+        Says where the raster lies; GDAL reads it there.
     area
         What must be covered.
     path
         GeoTIFF to write, whatever its name.
+    opener
+        Opens it in place of GDAL.
 
     Raises
     ------
@@ -88,7 +113,7 @@ def cut_raster(offer: Offer, area: GeoBox, path: Path) -> int:
         Where it cannot be read, or does not reach the area.
     """
     try:
-        with rasterio.Env(**_GDAL), rasterio.open(_address(offer.url)) as raster:
+        with rasterio.Env(**_GDAL), _open(offer, opener) as raster:
             geobox = GeoBox(raster.shape, raster.transform, raster.crs.to_wkt())
             window = covering_window(geobox, area, pad=_MARGIN)
             if window is None:
@@ -105,6 +130,10 @@ def cut_raster(offer: Offer, area: GeoBox, path: Path) -> int:
         file.update_tags(**tags)
         file.units = units
     return path.stat().st_size
+
+
+def _open(offer: Offer, opener: Callable[..., RangeFile] | None) -> DatasetReader:
+    return rasterio.open(_address(offer.url) if opener is None else offer.name, opener=opener)
 
 
 def _address(url: str) -> str:

@@ -90,6 +90,8 @@ class Source(Frozen):
     name: str | None = None
     """Name in the archive: of a tile, with ``{tile}``, or of a raster's window, with
     ``{variable}``."""
+    windows: bool = False
+    """Whether the files that a folder lists are COGs, of which the region's window is read."""
     crs: str | None = None
     """Reference system of a raster, to foretell its window."""
     pixel: float | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import re
@@ -15,6 +14,7 @@ import h5py
 import numpy as np
 import rasterio
 import rasterio.shutil
+from affine import Affine
 
 from engine.grids import COARSE
 from engine.products import load_specs
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _HGT = 1201
 """Rows and columns of a tile of SRTMGL3."""
 _VOID = -32768
+_BEYOND = 600
+"""Pixels by which a COG reaches beyond what is in a world."""
+_ROUND = ((0, 0), (_BEYOND, _BEYOND), (_BEYOND, _BEYOND))
 _RANGE = re.compile(r"(?P<name>/[\w/]+)(?:\[(?P<y>\d+:1:\d+)\])?(?:\[(?P<x>\d+:1:\d+)\])?")
 
 
@@ -64,7 +67,7 @@ def world_shelves(archive: Path) -> Mapping[str, Shelf]:
         if granule.product == "SRTM":
             shelf.update(_degree_tiles(path))
         elif granule.product == "CHIRPS":
-            shelf.update(_shelf([(f"{path.name}.gz", _packed(path.read_bytes()))], granule.product))
+            shelf.update(shelf_of({f"{path.stem}.cog": _cog(path)}, granule.product))
         elif granule.product == "SoilGrids":
             shelf.update(_with_list(path))
         else:
@@ -95,10 +98,11 @@ def _item(path: Path, granule: Granule) -> Item:
     )
 
 
-def _shelf(files: Iterable[tuple[str, bytes]], product: str) -> Shelf:
+def shelf_of(files: Mapping[str, bytes], product: str) -> Shelf:
+    """Return files of a product with these contents, by name."""
     specs = load_specs()
     shelf: Shelf = {}
-    for name, content in files:
+    for name, content in files.items():
         granule = recognise(Path(name), {product: specs[product]})
         if granule is not None:
             shelf[name] = Item(
@@ -110,8 +114,20 @@ def _shelf(files: Iterable[tuple[str, bytes]], product: str) -> Shelf:
     return shelf
 
 
-def _packed(content: bytes) -> bytes:
-    return gzip.compress(content, mtime=0)
+def _cog(path: Path) -> bytes:
+    """Return a raster as the COG that a provider makes of it, which reaches farther."""
+    with rasterio.open(path) as raster:
+        profile, values = raster.meta, np.pad(raster.read(), _ROUND, constant_values=-9999)
+    profile |= {
+        "driver": "COG",
+        "height": values.shape[1],
+        "width": values.shape[2],
+        "transform": profile["transform"] @ Affine.translation(-_BEYOND, -_BEYOND),
+    }
+    with rasterio.MemoryFile() as memory:
+        with memory.open(**profile) as file:
+            file.write(values)
+        return bytes(memory.getbuffer())
 
 
 def _with_list(path: Path) -> Shelf:
@@ -122,15 +138,15 @@ def _with_list(path: Path) -> Shelf:
         text = raster.tags(ns="xml:VRT")["xml:VRT"]
     rasterio.shutil.delete(name)
     text = re.sub(r'relativeToVRT="\d">[^<]*<', f'relativeToVRT="1">{path.name}<', text)
-    files = [(path.name, path.read_bytes()), (f"{path.stem}.vrt", text.encode())]
-    return _shelf(files, "SoilGrids")
+    files = {path.name: path.read_bytes(), f"{path.stem}.vrt": text.encode()}
+    return shelf_of(files, "SoilGrids")
 
 
 def _degree_tiles(path: Path) -> Shelf:
     """Return a tile of 5 degrees as zipped tiles of one, where it has any values."""
     with rasterio.open(path) as raster:
         values, inverse, bounds = raster.read(1), ~raster.transform, raster.bounds
-    files = []
+    files = {}
     for south in range(int(np.floor(bounds.bottom)), int(np.ceil(bounds.top))):
         for west in range(int(np.floor(bounds.left)), int(np.ceil(bounds.right))):
             tile = f"N{south:02d}E{west:03d}"
@@ -151,8 +167,8 @@ def _degree_tiles(path: Path) -> Shelf:
             )
             heights[inside] = values[grid][inside]
             if (heights != _VOID).any():
-                files.append((f"{tile}.SRTMGL3.hgt.zip", _zipped(f"{tile}.hgt", heights.tobytes())))
-    return _shelf(files, "SRTM")
+                files[f"{tile}.SRTMGL3.hgt.zip"] = _zipped(f"{tile}.hgt", heights.tobytes())
+    return shelf_of(files, "SRTM")
 
 
 def _zipped(name: str, content: bytes) -> bytes:

@@ -15,7 +15,7 @@ from processes.fetch.content import check_content
 from processes.fetch.errors import BrokenFileError, FetchError, ProviderError, StorageError
 from processes.fetch.offers import shown
 from processes.fetch.provenance import write_note
-from processes.fetch.rasters import cut_raster
+from processes.fetch.rasters import cut_cog, cut_raster
 from processes.fetch.soundings import gather_soundings
 from processes.fetch.subsets import cut_granule
 
@@ -89,6 +89,8 @@ class Transfer:
     def _come(self, offer: Offer, source: Source, part: Path, arrived: Arrived) -> int:
         if offer.way == "soundings":
             return gather_soundings(self.client, offer, self.area, part, arrived)
+        if offer.way == "window" and source.windows:
+            return cut_cog(self.client, offer, self.area, part, arrived)
         if offer.way == "window" and source.subset is not None:
             window = coarse_slices(self.area)
             return cut_granule(

@@ -103,7 +103,7 @@ def henan(road_to: Callable[..., Road], providers: Providers) -> Road:
     named["MCD12Q1"] = _tiles("MCD12Q1", 400)
     named["SPL4SMGP"] = list(_stamps(date(2018, 5, 1), date(2022, 1, 1)))
     days = (date(2018, 4, 1) + timedelta(days=number) for number in range(1400))
-    named["CHIRPS"] = [f"chirps-v2.0.{day:%Y.%m.%d}.tif.gz" for day in days]
+    named["CHIRPS"] = [f"chirps-v2.0.{day:%Y.%m.%d}.cog" for day in days]
     named["SRTM"] = [
         f"N{north}E{east}.SRTMGL3.hgt.zip" for north in range(31, 37) for east in range(110, 117)
     ]

@@ -62,7 +62,7 @@ def test_pages_of_the_catalogue_are_turned(road: Road, providers: Providers) -> 
 def test_only_what_is_lacking_is_asked_for(road: Road) -> None:
     """A file that was lost is the only one that is fetched again."""
     road.fetch("2020-05", "MOD11A2", "CHIRPS")
-    lost = road.granules()["chirps-v2.0.2020.05.17.tif.gz"]
+    lost = road.granules()["chirps-v2.0.2020.05.17.cog"]
     lost.unlink()
     plan = road.plan("2020-05", "MOD11A2", "CHIRPS")
     assert [offer.name for offer in plan.offers] == [lost.name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import hashlib
 import json
 import os
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import rasterio
 
 from engine.errors import InputError
 from engine.files import locked
+from engine.grids import outline
 from engine.products import decode, recognise
 from engine.region import load_region
 from processes.fetch.errors import (
@@ -25,7 +28,7 @@ from processes.fetch.errors import (
 from processes.fetch.fetching import LOCK
 from processes.fetch.provenance import note_path, read_note
 from processes.fetch.testing import PASSWORD, SIGNATURE, TOKEN, USER, Fault, Providers
-from processes.fetch.testing_shelves import as_whole
+from processes.fetch.testing_shelves import as_whole, shelf_of
 from processes.logs import configure_logging
 
 if TYPE_CHECKING:
@@ -291,8 +294,51 @@ def test_a_disk_that_fills_ends_all_at_once(
     assert providers.seen
 
 
-def test_a_host_that_gives_nothing_is_given_up(road: Road, providers: Providers) -> None:
+def test_rain_comes_as_a_window(road: Road, providers: Providers, tiny_world: World) -> None:
+    """Of a day's COG the region is read, by ranges, again where that may help."""
+    providers.misbehave("2020.05.17.cog", Fault(kind="status", status=503))
+    assert road.fetch(MONTH, "CHIRPS").files == 31
+    path = road.granules()["chirps-v2.0.2020.05.17.cog"]
+    with rasterio.open(path) as window, rasterio.open(_rain_of(tiny_world)) as whole:
+        assert window.width == pytest.approx(whole.width, abs=8)
+        lon, lat = outline(load_region(tiny_world.region).area())
+        bounds = np.round([min(lon), min(lat), max(lon), max(lat)], 1)
+        values = [one.read(1, window=one.window(*bounds)) for one in (window, whole)]
+        np.testing.assert_array_equal(*values)
+    asked = [one for one in providers.seen if one.path.endswith(path.name)]
+    assert [one.status for one in asked] == [503] + [206] * (len(asked) - 1)
+
+
+def test_rain_is_kept_as_it_is_packed(road: Road, providers: Providers, tiny_world: World) -> None:
+    """A file that comes whole, and packed, stays so."""
+    _offer_whole_rain(providers, road, tiny_world)
+    road.fetch(MONTH, "CHIRPS")
+    path = road.granules()["chirps-v2.0.2020.05.17.tif.gz"]
+    assert gzip.decompress(path.read_bytes()) == _rain_of(tiny_world).read_bytes()
+
+
+def _rain_of(world: World) -> Path:
+    return next(world.archive.rglob("chirps-v2.0.2020.05.17.tif"))
+
+
+def _offer_whole_rain(providers: Providers, road: Road, world: World) -> None:
+    """Let the provider have whole days only, and the settings say so."""
+    files = {
+        f"{path.name}.gz": gzip.compress(path.read_bytes(), mtime=0)
+        for path in sorted(world.archive.rglob("chirps-v2.0.2020.05.*.tif"))
+    }
+    providers.shelves = {**providers.shelves, "CHIRPS": shelf_of(files, "CHIRPS")}
+    folder = road.settings.source_folder
+    assert folder is not None
+    with (folder / "CHIRPS.toml").open("a") as file:
+        file.write("windows = false\n")
+
+
+def test_a_host_that_gives_nothing_is_given_up(
+    road: Road, providers: Providers, tiny_world: World
+) -> None:
     """After some failures in a row nothing more is asked of it, and the message says why."""
+    _offer_whole_rain(providers, road, tiny_world)
     providers.misbehave("/list/CHIRPS/2020/chirps", *[Fault(kind="status", status=404)] * 200)
     with pytest.raises(IncompleteError, match=r"31 of 31 .* status 404; .* …") as raised:
         road.fetch(MONTH, "CHIRPS")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import multiprocessing
 import random
@@ -154,11 +153,3 @@ def _assert_none_again(providers: Providers, start: int, there: set[str]) -> Non
         name = one.path.rpartition("/")[2].replace(".dap.nc4", ".nc4")
         if not one.path.startswith(("/search", "/open")):
             assert name not in there
-
-
-def test_rain_is_kept_as_it_is_packed(road: Road, tiny_world: World) -> None:
-    """A file that the provider packs stays so, and is read so."""
-    road.fetch("2020-05", "CHIRPS")
-    name, path = next(iter(road.granules().items()))
-    original = next(tiny_world.archive.rglob(name.removesuffix(".gz")))
-    assert gzip.decompress(path.read_bytes()) == original.read_bytes()
