@@ -19,6 +19,8 @@ from image import see_job, see_ready
 
 COMPOSE = ROOT / "docker" / "compose"
 JOB = {"datetime": "2020-04/2020-05", "training": "2020-03/2020-06"}
+MONTHS = 2
+MAPS, TIFF = "soil-moisture-1km-monthly", "image/tiff"
 
 
 def main(profiles: list[str]) -> None:
@@ -57,9 +59,10 @@ def _use(client: httpx.Client, profiles: list[str]) -> None:
     if "demo" not in profiles:
         return
     assert see_job(client, "downscale-smap", dict(JOB))
-    found = client.post("/stac/search", json={"limit": 10}).json()["features"]
-    assert found
-    link = next(iter(found[0]["assets"].values()))["href"]
+    found = client.post("/stac/search", json={"collections": [MAPS]}).json()["features"]
+    assert len(found) == MONTHS
+    links = (asset["href"] for asset in found[0]["assets"].values() if TIFF in asset["type"])
+    link = next(links)
     start = client.get(link, headers={"Range": "bytes=0-3"}, follow_redirects=True)
     assert start.status_code == 206, link
     assert start.content[:2] in {b"II", b"MM"}, link

@@ -37,6 +37,8 @@ AT_ONCE = 8
 """Jobs that are on their way at a time."""
 SAMPLES = 5
 """Counts, of which the median is taken: jobs end, and collectors run, in between."""
+RESTS = 10
+"""Looks in a row that find nobody at work, before anything is counted."""
 LONG_SECONDS = 20
 """Length of the job that is interrupted."""
 ENDED = {"successful", "failed", "dismissed"}
@@ -93,6 +95,7 @@ def soak(
     process: psutil.Process, client: httpx.Client, jobs: int, seconds: float
 ) -> dict[str, float]:
     """Run jobs, for no longer than some time; return the growth after the first share of them."""
+    await_rest(process)
     started = time.monotonic()
     done = run_jobs(client, int(jobs * WARM), started + seconds * WARM)
     before = held(process)
@@ -141,6 +144,28 @@ def wait_for(client: httpx.Client, job: str, wanted: set[str]) -> None:
 def count(client: httpx.Client) -> int:
     """Return how many jobs the service knows."""
     return int(client.get("/jobs", params={"limit": 1}).json()["numberMatched"])
+
+
+def await_rest(process: psutil.Process) -> None:
+    """Wait until all is loaded that is loaded ahead: nobody has anything to do then."""
+    deadline = time.monotonic() + 600
+    rests = 0
+    while rests < RESTS:
+        if time.monotonic() > deadline:
+            raise SoakError("the service does not come to rest")
+        time.sleep(0.2)
+        rests = 0 if _is_busy(process) else rests + 1
+
+
+def _is_busy(process: psutil.Process) -> bool:
+    """Whether any thread runs, waits for its turn or for a disk."""
+    for one in [process, *process.children(recursive=True)]:
+        for thread in Path(f"/proc/{one.pid}/task").glob("*/stat"):
+            with suppress(OSError):
+                state = thread.read_text().rpartition(")")[2].split()[0]
+                if state in {"R", "D"}:
+                    return True
+    return False
 
 
 def held(process: psutil.Process) -> Held:
