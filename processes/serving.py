@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from engine.errors import InputError
 from processes.errors import InvalidSettingsError
 from processes.jobs.forkserver import PROGRAM, request_line
+from processes.jobs.lineage import die_with_parent
 from processes.launcher import Launcher, Part
 from processes.start import scheduler_problems, setting_problems
 
@@ -107,7 +108,9 @@ def place(settings: Settings, host: str, port: int) -> None:
 
 def _check_elsewhere(settings: Settings) -> None:
     """Check settings in a process that ends: what that loads, the launcher never needs again."""
-    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
+    ours = (os.getpid(),)
+    context = get_context("fork")
+    with ProcessPoolExecutor(1, context, die_with_parent, ours) as pool:
         found = pool.submit(_found_problems, settings).result()
     _refuse(InputError(*one) for one in found)
 

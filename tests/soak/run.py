@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import httpx
 import psutil
 
+from processes.jobs.forkserver import PROGRAM
 from processes.serving import free_port
 from processes.settings import Settings
 
@@ -38,7 +39,7 @@ AT_ONCE = 8
 SAMPLES = 5
 """Counts, of which the median is taken: jobs end, and collectors run, in between."""
 RESTS = 10
-"""Looks in a row that find nobody at work, before anything is counted."""
+"""Looks in a row that find the fork server idle, before anything is counted."""
 LONG_SECONDS = 20
 """Length of the job that is interrupted."""
 ENDED = {"successful", "failed", "dismissed"}
@@ -147,25 +148,20 @@ def count(client: httpx.Client) -> int:
 
 
 def await_rest(process: psutil.Process) -> None:
-    """Wait until all is loaded that is loaded ahead: nobody has anything to do then."""
+    """Wait until the fork server has loaded all that it loads ahead."""
     deadline = time.monotonic() + 600
     rests = 0
     while rests < RESTS:
         if time.monotonic() > deadline:
             raise SoakError("the service does not come to rest")
         time.sleep(0.2)
-        rests = 0 if _is_busy(process) else rests + 1
+        servers = [one for one in process.children() if PROGRAM in one.cmdline()]
+        rests = 0 if not servers or any(map(_is_busy, servers)) else rests + 1
 
 
 def _is_busy(process: psutil.Process) -> bool:
-    """Whether any thread runs, waits for its turn or for a disk."""
-    for one in [process, *process.children(recursive=True)]:
-        for thread in Path(f"/proc/{one.pid}/task").glob("*/stat"):
-            with suppress(OSError):
-                state = thread.read_text().rpartition(")")[2].split()[0]
-                if state in {"R", "D"}:
-                    return True
-    return False
+    """Whether it works, waits for its turn or for a disk."""
+    return process.status() in {psutil.STATUS_RUNNING, psutil.STATUS_DISK_SLEEP}
 
 
 def held(process: psutil.Process) -> Held:
