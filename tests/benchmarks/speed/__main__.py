@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 130
 SECTIONS = ("regridding", "forests", "pipeline", "published", "scale", "workers")
-ASKED = ("regridding", "forests", "pipeline")
+ASKED = ("regridding", "forests", "pipeline", "published")
 """Sections of a quick run, which is to take three minutes, unless others are named."""
 
 
