@@ -76,6 +76,7 @@ def executed(source: Path, folder: Path) -> NotebookNode:
         notebook,
         km=AsyncKernelManager(transport="ipc"),  # nobody else on the machine can join in
         timeout=SECONDS,
+        startup_timeout=SECONDS,
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
     )

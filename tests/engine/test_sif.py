@@ -78,7 +78,7 @@ def test_a_month_is_made_once(
     june: xr.Dataset, tiny_store: FeatureStore, tiny_sif_model: TrainedModel
 ) -> None:
     """The second call reads what the first has kept, and it is the same."""
-    kept = next(tiny_store.folder.glob(f"sif-{JUNE}-*.nc"))
+    kept = next(tiny_store.folder.glob(f"sif-{JUNE}-*.npz"))
     written = kept.stat().st_mtime_ns
     xr.testing.assert_identical(reconstruct_sif(tiny_sif_model, tiny_store, JUNE), june)
     assert kept.stat().st_mtime_ns == written
