@@ -31,10 +31,12 @@ from engine.errors import InputError
 from stac.assets import sha256_of
 from stac.errors import SupersededError, UnwritableCatalogError
 from stac.media import cache_control, media_type
+from stac.object_reader import open_object
 from stac.store import CatalogStore, Entry, Found, LocalCatalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
 
 SCHEME = "s3://"
 
@@ -226,6 +228,11 @@ class S3Catalog:
             with path.open("wb") as copy:
                 copy.writelines(self._chunks(key))
             yield path
+
+    def reader(self, key: str) -> BufferedReader:
+        """Open a file to read parts of it; only these are fetched."""
+        with self._told():
+            return open_object(self._store, key)
 
     @contextmanager
     def staging(self) -> Iterator[Path]:

@@ -19,6 +19,7 @@ from engine.files import is_locked, locked, synced
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
+    from io import BufferedReader
     from pathlib import Path
 
     from obstore.store import ObjectStore
@@ -102,6 +103,9 @@ class CatalogStore(Protocol):
 
     def local(self, key: str) -> AbstractContextManager[Path]:
         """Give a path on this machine to read a file from, for as long as it is needed."""
+
+    def reader(self, key: str) -> BufferedReader:
+        """Open a file to read parts of it; raises FileNotFoundError where there is none."""
 
     def staging(self) -> AbstractContextManager[Path]:
         """Give a private folder for files to be placed; it is removed afterwards."""
@@ -221,6 +225,10 @@ class LocalCatalog:
     def local(self, key: str) -> Iterator[Path]:
         """Give the file itself."""
         yield self._path(key)
+
+    def reader(self, key: str) -> BufferedReader:
+        """Open a file to read parts of it."""
+        return self._path(key).open("rb")
 
     @contextmanager
     def staging(self) -> Iterator[Path]:

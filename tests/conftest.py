@@ -57,7 +57,9 @@ def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Make a bucket, and let the environment say how it is reached."""
     name = f"maps-{uuid4().hex[:12]}"
     deadline = time.monotonic() + 30
-    while httpx.put(f"{s3}/{name}", headers={"Authorization": _SIGNED}).status_code != 200:
+    while (
+        httpx.put(f"{s3}/{name}", headers={"Authorization": _SIGNED}, timeout=60).status_code != 200
+    ):
         assert time.monotonic() < deadline
     for variable, value in {
         "AWS_ENDPOINT_URL": s3,

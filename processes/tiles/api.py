@@ -23,6 +23,7 @@ from engine.errors import VadoseError
 from processes.problems import answer_data
 from processes.request_faults import answer_invalid
 from processes.tiles.layers import PublishedLayer, PublishedLayers, opened
+from stac.errors import DamagedCatalogError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +105,7 @@ def create_tiles(catalog: CatalogStore) -> FastAPI:
         application.add_exception_handler(kind, answer_data)
     for kind in (RioTilerError, RasterioError, TilerError):
         application.add_exception_handler(kind, _answer_undrawn)
+    application.add_exception_handler(DamagedCatalogError, _answer_undrawn)
     application.add_exception_handler(RequestValidationError, answer_invalid)
     return application
 
@@ -128,6 +130,6 @@ def _modest(
 
 
 async def _answer_undrawn(request: Request, error: Exception) -> Response:
-    """Say why there is no picture: it lies elsewhere, or cannot be drawn so."""
-    status = 404 if isinstance(error, TileOutsideBounds) else 400
+    """Say why there is no picture: it lies elsewhere, was lost, or cannot be drawn so."""
+    status = 404 if isinstance(error, TileOutsideBounds | DamagedCatalogError) else 400
     return await answer_data(request, HTTPException(status, str(error)))

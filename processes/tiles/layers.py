@@ -12,16 +12,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import rasterio
 from rio_tiler.constants import WEB_MERCATOR_TMS
 from rio_tiler.io import Reader
 
 from engine.colours import Palette, palette
 from stac.documents import absolute, below, item_key
+from stac.errors import DamagedCatalogError
 from stac.products import products
 from stac.read import collection_document, item_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
 
     from morecantile import TileMatrixSet
 
@@ -76,6 +79,28 @@ class PublishedLayers:
 
 @contextmanager
 def opened(layer: PublishedLayer, tms: TileMatrixSet = WEB_MERCATOR_TMS) -> Iterator[Reader]:
-    """Open a layer's file, as titiler opens files."""
-    with layer.catalog.local(layer.key) as path, Reader(str(path), tms=tms) as reader:
+    """Open a layer's file, as titiler opens files; of one in a bucket only parts are fetched.
+
+    Raises
+    ------
+    DamagedCatalogError
+        Where the file is not there.
+    """
+    name = layer.key.rpartition("/")[2]
+    try:
+        file = layer.catalog.reader(layer.key)
+    except FileNotFoundError:
+        raise DamagedCatalogError(layer.key, "not there") from None
+
+    def given(path: str, *_: object, **__: object) -> BufferedReader:
+        # GDAL looks for further files beside, of which there are none.
+        if path != name:
+            raise FileNotFoundError(path)
+        return file
+
+    with (
+        file,
+        rasterio.open(name, driver="GTiff", opener=given) as dataset,
+        Reader(name, dataset=dataset, tms=tms) as reader,
+    ):
         yield reader

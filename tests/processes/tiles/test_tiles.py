@@ -8,11 +8,14 @@ import morecantile
 import numpy as np
 import pytest
 from rasterio.io import MemoryFile
+from starlette.testclient import TestClient
 
 from engine.colours import palette
 from engine.grids import lonlat
 from processes.settings import Settings
+from processes.tiles.api import create_tiles
 from stac.publish import publish_month
+from stac.s3_store import S3Catalog
 from stac.store import LocalCatalog
 from stac.testing import AREA, MAY, toy_dataset, toy_provenance, toy_series
 from stac.validate import validate_catalog
@@ -172,6 +175,22 @@ def test_no_parameter_leads_elsewhere(client: httpx.Client) -> None:
     asked = {"url": "http://127.0.0.1:1/", "src_path": "/etc/passwd", "expression": "b1*0"}
     more = {"rescale": "0,100", "colormap_name": "viridis", "bidx": "7", "nodata": "0"}
     assert client.get(address, params=asked | more).content == plain
+
+
+def test_a_bucket_is_drawn_like_a_folder(bucket: str, tmp_path: Path) -> None:
+    """The same picture, pixel by pixel; a file that is gone is told of."""
+    lon, lat = lonlat(AREA)
+    tile = MERCATOR.tile(float(lon.mean()), float(lat.mean()), 9)
+    path = f"{LAYER.removeprefix('/tiles')}/tiles/WebMercatorQuad/9/{tile.x}/{tile.y}.png"
+    pictures = []
+    for catalog in (LocalCatalog(tmp_path), S3Catalog(bucket, "some/where")):
+        publish_month(catalog, toy_series(), MAY, toy_dataset(), toy_provenance())
+        with TestClient(create_tiles(catalog)) as client:
+            pictures.append(client.get(path).content)
+            catalog.remove(f"{COLLECTION}/{ITEM}/{ITEM}_soil_moisture_v1.tif")
+            lost = client.get(path)
+            assert (lost.status_code, "not there" in lost.text) == (404, True)
+    assert pictures[0] == pictures[1]
 
 
 def test_links_carry_the_public_address(tmp_path: Path, serve: Callable[..., Any]) -> None:
