@@ -70,7 +70,8 @@ def published_ratios(months: int) -> Iterator[Ratio]:
         work=f"{work}; {cpu / months:.2f} s of CPU a month, {seconds - published:.0f} s for all",
         against=f"5 minutes for {MONTHS}",
         unit="s",
-        goal=1.0,
+        # A few months take little more than the start of the processes.
+        goal=1.0 if months == MONTHS else None,
         below=True,
     )
     yield compared(
