@@ -294,9 +294,9 @@ def rebuild(place: _Place = None) -> None:
         done = rebuild_catalog(store)
         for collection_id, count in done.items.items():
             refresh_departures(store, collection_id)
-            refresh_mirror(store, collection_id)
             refresh_cubes(store, collection_id)
             sweep_cubes(store, collection_id)
+            refresh_mirror(store, collection_id)
             typer.echo(f"{collection_id}: {count} items")
         for line in done.left_out:
             typer.echo(f"left out: {line}", err=True)
@@ -313,12 +313,14 @@ def remove(
     with one_line_errors():
         from stac.cube import refresh_cubes  # noqa: PLC0415
         from stac.departures import refresh_departures  # noqa: PLC0415
+        from stac.mirror import refresh_mirror  # noqa: PLC0415
         from stac.rebuild import remove_item  # noqa: PLC0415
 
         store, name = _catalog_at(place)
         remove_item(store, collection, item)
         refresh_departures(store, collection, {item})
         refresh_cubes(store, collection)
+        refresh_mirror(store, collection)
         _let_find_all(place)
         typer.echo(f"{item} is no longer in {name}")
 

@@ -21,13 +21,13 @@ from stac.departures import refresh_departures
 from stac.documents import item_key
 from stac.errors import DamagedCatalogError
 from stac.model_catalog import publish_model
-from stac.models import architecture
+from stac.models import architecture, model_collection_id
 from stac.publish import publish_month, published_month
 from stac.series import ModelSummary, Origin, Provenance, Series, Source
 from stac.store import LocalCatalog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from processes.results import Document
     from processes.settings import Settings
     from stac.store import CatalogStore
+
+    type Refresh = Callable[[CatalogStore, str, Fence], object]
 
 LOGGER = logging.getLogger(__name__)
 
@@ -144,17 +146,24 @@ class Publisher:
         """
         if not self.in_catalog:
             return
-        # Zarr takes seconds to load, and no month needs it.
-        from stac.cube import refresh_cubes  # noqa: PLC0415
-
         self._compare(paths)
-        for collection_id, path in {path.split("/")[1]: path for path in paths}.items():
-            try:
-                refresh_cubes(self.catalog, collection_id, self.fence)
-            except DamagedCatalogError as error:
-                LOGGER.warning("the cube of %s stays as it was: %s", collection_id, error)
-            # Searches show the collection, which leads to the cube, as it was before.
+        for collection_id, path in self._touched(paths).items():
+            for what, refresh in _refreshed():
+                try:
+                    refresh(self.catalog, collection_id, self.fence)
+                except DamagedCatalogError as error:
+                    LOGGER.warning("%s of %s stays as it was: %s", what, collection_id, error)
+            # Searches show the collection, which leads to both, as it was before.
             self._let_find(self.item(path))
+
+    def _touched(self, paths: Sequence[str]) -> dict[str, str]:
+        """Return the collections that the job changed, each with the path of one of its items."""
+        card = self.reconstruction.chosen.model.card
+        models = model_collection_id(synthetic=card.synthetic)
+        maps = {path.split("/")[1]: path for path in paths}
+        if self.catalog.size(item_key(models, card.id)) is None:
+            return maps
+        return {**maps, models: self._path(models, card.id)}
 
     def _compare(self, paths: Sequence[str]) -> None:
         """Tell of the items at some paths, and of their other years, how they differ."""
@@ -211,6 +220,14 @@ class Publisher:
             tiles_href=self.tiles_href,
         )
         return replace(provenance, recipe=_recipe(self.series, provenance))
+
+
+def _refreshed() -> tuple[tuple[str, Refresh], ...]:
+    """Return what is kept of many items at once; it takes seconds to load, so no month does."""
+    from stac.cube import refresh_cubes  # noqa: PLC0415
+    from stac.mirror import refresh_mirror  # noqa: PLC0415
+
+    return ("the cube", refresh_cubes), ("the table", refresh_mirror)
 
 
 def _catalog(settings: Settings, job: JobContext, *, publish: bool) -> CatalogStore:

@@ -197,6 +197,7 @@ def _lead(
     """Lead the collection's assets to the cubes; False where others have led them elsewhere."""
     done = False
     stale: set[str] = set()
+    keys = {content.key for content in contents}
 
     def leading(document: Document | None) -> Document | None:
         nonlocal done, stale
@@ -204,7 +205,8 @@ def _lead(
         if document is None or not done:
             return None
         before = document.get("assets", {})
-        assets = {key: one for key, one in before.items() if not key.startswith(KEY)}
+        # Each keeps its place among the others, so that nothing changes where nothing has to.
+        assets = {key: one for key, one in before.items() if key in keys or not key.startswith(KEY)}
         for content in contents:
             now = led.get(content.key)
             assets[content.key] = (

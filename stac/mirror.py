@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,9 @@ from stac_geoparquet.arrow import parse_stac_items_to_arrow, to_parquet
 
 from stac.assets import StagedAsset
 from stac.commit import open_fence, replace_document
-from stac.documents import absolute, below, collection_key, item_key
+from stac.documents import absolute, below, collection_key, encode, item_key
 from stac.media import PARQUET
-from stac.read import collection_document, item_documents
+from stac.read import collection_document, item_documents, item_ids
 from stac.records.writing import write_records
 
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEY = "items"
+SOURCE = "vadose:source_digest"
+"""Field of the asset: a digest of the documents that the table was made of."""
 _ROWS = 1000
-
-
+"""Items in memory at once."""
 _MOST_ROUNDS = 5
 """How often a table is made anew because another one came in between."""
 
@@ -37,7 +39,7 @@ def refresh_mirror(catalog: CatalogStore, collection_id: str, fence: Fence = ope
 
     The file is named by its content, so that no reader of the collection finds another one than
     the one that it describes; the one before is removed afterwards. Addresses in it are absolute
-    if the catalogue knows its own.
+    if the catalogue knows its own. Where nothing has changed, nothing is written.
 
     Parameters
     ----------
@@ -63,34 +65,40 @@ def _mirror(catalog: CatalogStore, collection_id: str, fence: Fence) -> bool:
     collection = collection_document(catalog, collection_id)
     if collection is None:
         return True
+    before, source = _linked(collection), _digest(catalog, collection)
+    if _is_current(catalog, collection, source):
+        return True
     with catalog.staging() as folder:
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "items.parquet"
-        _write(path, catalog, collection)
-        staged = StagedAsset.of(
-            path,
-            key=KEY,
-            title="Items as a table",
-            description="All items of the collection as GeoParquet",
-            media_type=PARQUET,
-            roles=("collection-mirror",),
-        )
+        staged = _staged(folder, catalog, collection)
         name = f"items_{staged.asset.sha256[:12]}.parquet"
-        entry = staged.asset.named(name).to_dict()
-        before = _linked(collection)
-        if before == name and catalog.size(f"{collection_id}/{name}") is not None:
-            return True
+        entry = {**staged.asset.named(name).to_dict(), SOURCE: source}
         with catalog.lock():
             fence()
             now = collection_document(catalog, collection_id)
             if now is None or _linked(now) != before:
                 return now is None
-            catalog.place(path, f"{collection_id}/{name}")
+            catalog.place(staged.path, f"{collection_id}/{name}")
             _link(catalog, collection_id, entry)
             if before and before != name:
                 catalog.remove(f"{collection_id}/{before}")
     log.info("mirrored %s", collection_id)
     return True
+
+
+def _digest(catalog: CatalogStore, collection: Document) -> str:
+    """Return a digest of all that a table is made of."""
+    digest = hashlib.sha256(encode(_described(collection)))
+    digest.update((catalog.url or "").encode())
+    for name in item_ids(collection):
+        digest.update(catalog.read(item_key(str(collection["id"]), name)) or b"")
+    return digest.hexdigest()
+
+
+def _is_current(catalog: CatalogStore, collection: Document, source: str) -> bool:
+    """Return whether a collection has the very table already."""
+    asset = collection.get("assets", {}).get(KEY, {})
+    size = catalog.size(f"{collection['id']}/{_linked(collection)}") if asset else None
+    return size is not None and (asset.get(SOURCE), asset["file:size"]) == (source, size)
 
 
 def _link(catalog: CatalogStore, collection_id: str, entry: Document) -> None:
@@ -112,11 +120,27 @@ def _linked(collection: Document) -> str:
     return str(asset.get("href", "")).removeprefix("./")
 
 
-def _write(path: Path, catalog: CatalogStore, collection: Document) -> None:
+def _staged(folder: Path, catalog: CatalogStore, collection: Document) -> StagedAsset:
+    """Write the table, a part of the items at a time."""
+    path, parts = folder / "items.parquet", folder / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
     items = (_located(catalog, item) for item in item_documents(catalog, collection))
-    table = parse_stac_items_to_arrow(items, chunk_size=_ROWS)
-    described = {str(collection["id"]): {**collection, "links": [], "assets": {}}}
+    table = parse_stac_items_to_arrow(items, _ROWS, schema="ChunksToDisk", tmpdir=parts)
+    described = {str(collection["id"]): _described(collection)}
     to_parquet(table, path, collections=described, compression="zstd")
+    return StagedAsset.of(
+        path,
+        key=KEY,
+        title="Items as a table",
+        description="All items of the collection as GeoParquet",
+        media_type=PARQUET,
+        roles=("collection-mirror",),
+    )
+
+
+def _described(collection: Document) -> Document:
+    """Return what the table says of its collection."""
+    return {**collection, "links": [], "assets": {}}
 
 
 def _located(catalog: CatalogStore, item: Document) -> Document:

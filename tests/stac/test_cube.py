@@ -259,7 +259,7 @@ def test_many_at_once_lose_nothing(catalog: LocalCatalog) -> None:
 
 
 def test_other_assets_stay(catalog: LocalCatalog) -> None:
-    """The table of items and the cube do not take each other's place; records know both."""
+    """Table and cube do not take each other's place; records know both; twice changes nothing."""
     publish(catalog, 0)
     refresh_cubes(catalog, OFFICIAL)
     refresh_mirror(catalog, OFFICIAL)
@@ -270,6 +270,11 @@ def test_other_assets_stay(catalog: LocalCatalog) -> None:
     collection = collection_document(catalog, OFFICIAL)
     assert collection is not None
     assert {"items", f"cube-{REGION}"} <= set(collection["assets"])
+    refresh_mirror(catalog, OFFICIAL)
+    before = catalog.look(f"{OFFICIAL}/collection.json")
+    refresh_cubes(catalog, OFFICIAL)
+    refresh_mirror(catalog, OFFICIAL)
+    assert catalog.look(f"{OFFICIAL}/collection.json") == before
 
 
 def test_a_bucket_has_cubes_too(s3_catalog: S3Catalog) -> None:

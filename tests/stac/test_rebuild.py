@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import geopandas
 import pytest
 
+from stac import mirror
+from stac.documents import encode, item_key
 from stac.errors import NotInCatalogError
 from stac.mirror import refresh_mirror
 from stac.model_catalog import publish_model
@@ -136,6 +138,22 @@ def test_the_table_of_a_collection_is_read_by_others(catalog: LocalCatalog) -> N
     refresh_mirror(catalog, OFFICIAL)
     assert len(list((catalog.root / OFFICIAL).glob("items_*.parquet"))) == 1
     assert validate_catalog(catalog) == []
+
+
+def test_items_of_other_assets_share_a_table(
+    catalog: LocalCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few are read at once, the table has what any of them has, in their order."""
+    first = item_key(OFFICIAL, toy_series().item_id(MAY))
+    fewer = json.loads(catalog.read(first) or b"")
+    del fewer["assets"]["quality"]
+    catalog.write(first, encode(fewer))
+    monkeypatch.setattr(mirror, "_ROWS", 1)
+    refresh_mirror(catalog, OFFICIAL)
+    table = geopandas.read_parquet(next((catalog.root / OFFICIAL).glob("items_*.parquet")))
+    assert list(table["id"]) == [toy_series().item_id(month) for month in MONTHS]
+    assert table.iloc[0]["assets"]["quality"] is None
+    assert table.iloc[1]["assets"]["quality"]["type"].startswith("image/tiff")
 
 
 def test_a_bucket_is_mended_and_mirrored(s3_catalog: S3Catalog, tmp_path: Path) -> None:
