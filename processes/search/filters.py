@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import cql2
@@ -42,6 +43,8 @@ _MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _ITEMS = CATALOG_ITEMS.c
 _DEEPEST = 30
 _LONGEST = 20_000
+_MOST_KEPT = 64
+"""Filters that need not be checked again."""
 
 
 def read_filter(text: str | Mapping[str, Any] | None, language: str | None) -> Node | None:
@@ -64,6 +67,12 @@ def read_filter(text: str | Mapping[str, Any] | None, language: str | None) -> N
     written = text if isinstance(text, str) else json.dumps(_modern(text))
     if len(written) > _LONGEST:
         raise InvalidRequestError(f"filter: longer than {_LONGEST} characters")
+    return _checked(written, language)
+
+
+@lru_cache(_MOST_KEPT)
+def _checked(written: str, language: str | None) -> Node:
+    """Return a filter; to check it takes longer than to search, and each page asks for it again."""
     parse = cql2.parse_json if language == "cql2-json" else cql2.parse_text
     try:
         expression = parse(written)
