@@ -11,13 +11,9 @@ E1     all, SIF dealt anew over all rows: it knows nothing, so it must show noth
 E2     all, SIF dealt anew within each month: what is left is the month's mean and its spread
 =====  ============================================================================================
 
-All arms learn from the same rows in the same folds with the same seeds, and by settings that do the
-same whatever the number of columns. The width of support vectors' kernel is one of them: when it
-went with the number of columns, an arm with one column more than arm A lost 0.0005 of R², even if
-that column hardly ever varied.
-
-To some algorithms any column costs a little, whatever is in it. So arm B is set beside arm E1, too:
-both have as many columns, and what is left is what SIF knows.
+All arms learn from the same rows in the same folds with the same seeds. To some algorithms any
+column costs a little, whatever is in it. So arm B is set beside arm E1, too: both have as many
+columns, and what is left is what SIF knows.
 """
 
 from __future__ import annotations
@@ -144,7 +140,6 @@ def ablation(
         raise ModelError("the table has no column sif, so there is nothing to leave out")
     predictions: dict[Arm, NDArray[np.float64]] = {}
     columns: dict[Arm, int] = {}
-    usual = len(arm_table(table, "B", sif_inputs, 0).features)
     for done, arm in enumerate(arms):
         runs = []
         for number, seed in enumerate(seeds):
@@ -152,8 +147,7 @@ def ablation(
             progress(share, f"arm {arm}, {TITLES[arm]}, seed {seed}")
             rows = arm_table(table, arm, sif_inputs, seed)
             columns[arm] = len(rows.features)
-            settings = candidate.as_with(usual, columns[arm])
-            runs.append(predict(settings, rows, splits[split], splits, threads=threads, seed=seed))
+            runs.append(predict(candidate, rows, splits[split], splits, threads=threads, seed=seed))
         predictions[arm] = np.stack(runs)
     clusters = Clusters.of(table, resamples=resamples)
     truth = table.truth.astype(np.float64)

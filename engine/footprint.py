@@ -36,7 +36,8 @@ LEAST_CELLS, LEAST_MONTHS = 200, 12
 
 _CLEARLY = 0.9
 """Squared error of the wider square ÷ that of the narrower below which the wider is taken."""
-_LEARNER = SupportVectors(rows=3000, tube=0.1)
+_LEARNER = SupportVectors(rows=3000, tube=0.1, width=0.1, by_relevance=False)
+"""A few hundred cells' means are too few to tell what each predictor is worth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,15 +156,6 @@ class Settings(BaseModel, ABC):
         most = [rows for rows in (self.rows, self.rows_in_folds) if rows is not None]
         return self.model_copy(update={"rows": min(most, default=None)})
 
-    def as_with(self, usual: int, columns: int) -> Self:
-        """Return settings that do with some columns what these do with the usual number.
-
-        What depends on how many columns there are would otherwise change along with them, and be
-        taken for the worth of a column.
-        """
-        del usual, columns
-        return self
-
     def told(self) -> str:
         """Return the settings in a few words, for progress and cards."""
         return self._size() + (f", at most {self.rows} rows" if self.rows is not None else "")

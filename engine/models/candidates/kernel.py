@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 from pydantic import Field
 
 from engine.models.candidates.base import Fitted, Sample, Settings
 from engine.models.candidates.preparation import Preparation
+from engine.models.candidates.relevance import relevance
 from engine.models.graphs.kernel import kernel_graph
 
 if TYPE_CHECKING:
@@ -22,10 +23,11 @@ _BATCH: Final = 64
 
 
 class SupportVectors(Settings):
-    """Support vector regression with a radial kernel on standardised predictors.
+    """Support vector regression with a radial kernel on predictors scaled by what they tell.
 
-    Its cost grows with the square of the rows, so `rows` bounds them. Missing values become the
-    median of the rows that it learns from.
+    Predictors are standardised, and then count in the kernel by their relevance
+    (`engine.models.candidates.relevance`) or all alike. The cost grows with the square of the
+    rows, so `rows` bounds them. Missing values become the median of the rows that it learns from.
     """
 
     algorithm: Literal["svr"] = "svr"
@@ -38,22 +40,23 @@ class SupportVectors(Settings):
         "wider, the fewer vectors.",
     )
     width: float = Field(
-        default=0.1, gt=0, description="Gamma times the number of features: narrower where greater."
+        default=0.075,
+        gt=0,
+        description="Gamma times the number of features, if all told as much: narrower where "
+        "greater.",
     )
-
-    def as_with(self, usual: int, columns: int) -> Self:
-        """Return settings whose kernel is as wide with some columns as with the usual number."""
-        return self.model_copy(update={"width": self.width * columns / usual})
+    by_relevance: bool = Field(
+        default=True, description="Whether predictors count by what they tell, or all alike."
+    )
 
     def learn(self, sample: Sample, *, threads: int, seed: int) -> Fitted:
         """Find the support vectors."""
         from sklearn.svm import SVR  # noqa: PLC0415 - prediction does without
 
         del threads, seed
-        preparation = Preparation.learnt(sample)
-        gamma = self.width / sample.values.shape[1]
-        machine = SVR(C=self.cost, epsilon=self.tube, gamma=gamma, cache_size=500)
-        machine.fit(preparation.inputs(sample.values), preparation.target(sample.truth))
+        preparation, target = self._prepared(sample)
+        machine = SVR(C=self.cost, epsilon=self.tube, gamma=self.width, cache_size=500)
+        machine.fit(preparation.inputs(sample.values), target)
         return FittedMachine(
             preparation=preparation,
             vectors=machine.support_vectors_,
@@ -61,8 +64,19 @@ class SupportVectors(Settings):
             intercept=float(
                 preparation.restored(np.asarray(machine.intercept_, dtype=np.float64))[0]
             ),
-            gamma=gamma,
+            gamma=self.width,
         )
+
+    def _prepared(self, sample: Sample) -> tuple[Preparation, NDArray[np.float64]]:
+        """Return what scales predictors by how they count, and the standardised target."""
+        preparation = Preparation.learnt(sample)
+        target = preparation.target(sample.truth)
+        columns = sample.values.shape[1]
+        counts = np.full(columns, 1 / columns)
+        if self.by_relevance:
+            counts = relevance(preparation.inputs(sample.values), target)
+        scale = (preparation.scale / np.sqrt(counts)).astype(np.float32)
+        return replace(preparation, scale=scale), target
 
     def _size(self) -> str:
         return "support vectors"
@@ -74,7 +88,7 @@ class FittedMachine(Fitted):
 
     preparation: Preparation
     vectors: NDArray[np.float64]
-    """``(v, f)`` support vectors, standardised."""
+    """``(v, f)`` support vectors, scaled."""
     weights: NDArray[np.float64]
     """``(v,)`` in the target's unit."""
     intercept: float

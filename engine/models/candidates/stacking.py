@@ -56,11 +56,6 @@ class Stacking(Settings):
         bases = tuple(base.in_folds() for base in self.bases)
         return super().in_folds().model_copy(update={"bases": bases})
 
-    def as_with(self, usual: int, columns: int) -> Self:
-        """Return settings whose candidates do the same with some columns."""
-        bases = tuple(base.as_with(usual, columns) for base in self.bases)
-        return self.model_copy(update={"bases": bases})
-
     def learn(self, sample: Sample, *, threads: int, seed: int) -> Fitted:
         """Weigh the candidates by held-out predictions, then fit them to all rows."""
         held_out = np.column_stack(

@@ -222,25 +222,6 @@ def test_lighter_settings_stay_as_light(table: Table) -> None:
         assert light.told() != ""
 
 
-def test_a_kernel_is_as_wide_with_fewer_columns(table: Table) -> None:
-    """A column that tells nothing can go without a trace, on its own or within a stack."""
-    folds, usual = folds_of(table), table.values.shape[1] + 1
-    dull = np.column_stack([table.values, np.ones(len(table), np.float32)])
-    for name in ("svr", "stacking"):
-        settings = SMALL[name]
-        if isinstance(settings, Stacking):
-            settings = settings.model_copy(update={"bases": (SMALL["svr"],)})
-        whole = settings.fit(dull, table.truth, folds=folds)
-        fewer = settings.as_with(usual, usual - 1)
-        assert fewer != settings
-        without = fewer.fit(table.values, table.truth, folds=folds)
-        np.testing.assert_allclose(
-            without.predict(table.values), whole.predict(dull), atol=1e-6, rtol=0
-        )
-    for name in ("rf", "xgboost", "dnn"):
-        assert SMALL[name].as_with(usual, usual - 1) == SMALL[name]
-
-
 @pytest.mark.parametrize("kind", ["soil-moisture", "sif"])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_shipped_settings_are_told_apart(kind: str, algorithm: str) -> None:

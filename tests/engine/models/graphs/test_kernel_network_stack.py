@@ -18,6 +18,7 @@ from engine.models.candidates import SupportVectors
 from engine.models.candidates.base import Sample
 from engine.models.candidates.network import FittedNetworks
 from engine.models.candidates.preparation import Preparation
+from engine.models.candidates.relevance import relevance
 from engine.models.graphs.graph import INPUT, OUTPUT
 from engine.models.inference import Session
 from engine.models.table import Variable
@@ -64,8 +65,13 @@ def test_support_vectors_agree_with_skl2onnx() -> None:
     scale = float(truth.std())
     settings = SupportVectors(cost=5, tube=0.1, width=0.5)
     fitted = settings.fit(values, truth, folds=np.zeros(len(values), dtype=int))
-    machine = SVR(C=5 * scale, epsilon=0.1 * scale, gamma=0.5 / 6, tol=1e-3 * scale)
-    pipeline = make_pipeline(StandardScaler(), machine).fit(values, truth)
+    standard = StandardScaler().fit_transform(values)
+    counts = relevance(standard.astype(np.float32), truth)
+    scaler = StandardScaler().fit(values)
+    scaler.scale_ /= np.sqrt(counts)
+    machine = SVR(C=5 * scale, epsilon=0.1 * scale, gamma=0.5, tol=1e-3 * scale)
+    machine.fit(scaler.transform(values), truth)
+    pipeline = make_pipeline(scaler, machine)
     unseen = within(rows(2)[0], values)
     (expected,) = converted(pipeline).run(None, {"x": unseen})
     found = Session(fitted.to_onnx(FEATURES, TARGET))(unseen)
