@@ -107,14 +107,17 @@ class Behind:
         when its application module is imported; so the files are written and the variables set
         here. One process has one pygeoapi, whatever is configured later.
         """
-        with self._lock, warnings.catch_warnings():
-            # What pygeoapi's own code does with its libraries is not ours to mend.
-            warnings.simplefilter("ignore")
+        with self._lock:
             if self._application is None:
-                with LOADING:
+                # What pygeoapi's own code does with its libraries is not ours to mend. Filters
+                # belong to the process: while another one loads, they are not to be changed.
+                with LOADING, warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
                     self._configured = _configuration(self._settings)
                     self._application = _imported(self._settings, self._configured)
-            _configure({**self._configured["resources"], **self._cubes.current()})
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                _configure({**self._configured["resources"], **self._cubes.current()})
             return self._application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -191,6 +194,8 @@ def _imported(settings: Settings, configuration: Mapping[str, Any]) -> Starlette
             temporary.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         os.environ[variable] = str(path.absolute())
     application: Starlette = importlib.import_module("pygeoapi.starlette_app").APP
+    # Its tables of records fail, although it links them; cubes name their formatter themselves.
+    importlib.import_module("pygeoapi.plugin").PLUGINS["formatter"].clear()
     application.debug = False  # It would show its callers tracebacks.
     return application
 

@@ -81,7 +81,7 @@ class CubeResources:
                 _link(f"{base}/catalog/{collection}/collection.json", "STAC collection"),
                 _link(f"{base}/catalog/{cube.key}/", f"Zarr {folder}", "application/vnd.zarr"),
             ],
-            "formatters": [{"name": "CSV"}],
+            "formatters": [{"name": "pygeoapi.formatter.csv_.CSVFormatter"}],
             "providers": [
                 {
                     "type": "coverage",

@@ -44,6 +44,9 @@ def openapi_document(base: str, settings: Settings | None = None) -> Json:
         Say whether callers must tell who they are; without them they need not.
     """
     document = deepcopy(_document()) | {"servers": [{"url": base}]}
+    for tag in cast("list[dict[str, Json]]", document["tags"]):
+        if "externalDocs" in tag:
+            tag["externalDocs"]["url"] = f"{base}{tag['externalDocs']['url']}"
     if settings is not None and settings.access:
         secure(document, settings)
     return document

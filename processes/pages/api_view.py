@@ -69,6 +69,16 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """A page that tells more."""
+
+    address: str
+    """Its address below that of the service, without a slash at its beginning."""
+    title: str
+    """What it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Operations that belong together."""
 
@@ -77,12 +87,14 @@ class Group:
     description: str
     """The same, in a sentence."""
     operations: tuple[Operation, ...]
-    """The operations."""
+    """The operations; none where something else describes them."""
+    elsewhere: Elsewhere | None
+    """Where that is."""
 
 
-def view_api() -> tuple[Group, ...]:
-    """Return all operations of the service, by their tags."""
-    return _View(cast("Document", openapi_document(""))).groups()
+def view_api(document: Document | None = None) -> tuple[Group, ...]:
+    """Return all operations of an API by their tags; without a document, of the service."""
+    return _View(document or cast("Document", openapi_document(""))).groups()
 
 
 def type_in_words(schema: Document) -> str:
@@ -114,6 +126,15 @@ def _bare_type(schema: Document) -> str:
 
 
 _BOUNDS = (("from", "minimum"), ("to", "maximum"))
+_UNTAGGED = "core"
+"""Tag of operations that have none."""
+
+
+def _elsewhere(told: JsonValue) -> Elsewhere | None:
+    if not isinstance(told, dict):
+        return None
+    address = str(told["url"]).removeprefix("/")
+    return Elsewhere(address=address, title=str(told["description"]))
 
 
 class _View:
@@ -123,13 +144,15 @@ class _View:
         self._document = document
 
     def groups(self) -> tuple[Group, ...]:
-        tags = cast("Sequence[Mapping[str, str]]", self._document["tags"])
         found = list(self._operations())
+        named = [{"name": name, "description": ""} for name in dict.fromkeys(n for n, _ in found)]
+        tags = cast("Sequence[Document]", self._document.get("tags", named))
         return tuple(
             Group(
-                name=tag["name"],
-                description=tag["description"],
+                name=str(tag["name"]),
+                description=str(tag["description"]),
                 operations=tuple(one for name, one in found if name == tag["name"]),
+                elsewhere=_elsewhere(tag.get("externalDocs")),
             )
             for tag in tags
         )
@@ -141,7 +164,7 @@ class _View:
             for method, operation in item.items():
                 if method != "parameters":
                     described = cast("Document", operation)
-                    tag = str(cast("list[JsonValue]", described["tags"])[0])
+                    tag = str(cast("list[JsonValue]", described.get("tags", [_UNTAGGED]))[0])
                     yield tag, self._operation(method, path, described, shared)
 
     def _operation(

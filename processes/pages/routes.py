@@ -55,7 +55,15 @@ def conformance_page(request: Request) -> Response:
 
 def api_page(request: Request) -> Response:
     """Show the API."""
-    return render(request, "api.html", groups=view_api())
+    return render(
+        request,
+        "api.html",
+        title="API",
+        lead="OGC API – Processes 1.0, and what stands beside it.",
+        document="openapi?f=json",
+        below="",
+        groups=view_api(),
+    )
 
 
 def processes_page(request: Request) -> Response:

@@ -28,6 +28,8 @@ from stac_fastapi.types.search import BaseSearchPostRequest
 from starlette.exceptions import HTTPException
 
 from engine.errors import VadoseError
+from processes.pages.api_view import view_api
+from processes.pages.rendering import render
 from processes.problems import answer_data
 from processes.request_faults import answer_invalid
 from processes.search.client import CatalogClient
@@ -38,6 +40,7 @@ from stac.products import catalog_texts
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from processes.search.index import CatalogIndex
     from processes.settings import Settings
@@ -134,6 +137,8 @@ def create_search(settings: Settings, index: CatalogIndex) -> FastAPI:
             stac_fastapi_landing_id=texts.id,
             stac_fastapi_version=version("vadose"),
             enable_direct_response=True,
+            # Its page would load scripts of other hosts.
+            docs_url="",
             _env_file=None,
         ),
         client=client,
@@ -145,7 +150,21 @@ def create_search(settings: Settings, index: CatalogIndex) -> FastAPI:
         middlewares=[],
     )
     application: FastAPI = api.app
+    application.add_route("/api.html", _api_page, methods=["GET"], include_in_schema=False)
     for kind in (VadoseError, HTTPException, Exception):
         application.add_exception_handler(kind, answer_data)
     application.add_exception_handler(RequestValidationError, answer_invalid)
     return application
+
+
+def _api_page(request: Request) -> Response:
+    """Show the API by its own description."""
+    return render(
+        request,
+        "api.html",
+        title="STAC API",
+        lead="What is published, by questions.",
+        document="stac/api",
+        below="stac/",
+        groups=view_api(request.app.openapi()),
+    )
