@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -152,6 +153,11 @@ def files(settings: Settings) -> dict[str, str]:
     }
 
 
+def names(settings: Settings) -> set[str]:
+    """Return the files' names; that of the table of items tells what is in it, as jobs do."""
+    return {re.sub(r"items_[0-9a-f]{12}\b", "items", name) for name in files(settings)}
+
+
 def pictures(settings: Settings) -> dict[str, str]:
     """Return the files of maps alone."""
     return {name: one for name, one in files(settings).items() if name.endswith((".tif", ".png"))}
@@ -190,7 +196,7 @@ def test_steps_in_processes_of_their_own_make_the_same_maps(
     results |= steps_elsewhere(MONTHS, fresh, results, tmp_path)
     outputs = step(FINISH, job(fresh, results)).outputs
     assert pictures(fresh) == pictures(done[0])
-    assert set(files(fresh)) == set(files(done[0]))
+    assert names(fresh) == names(done[0])
     assert validate_catalog(fresh.catalog_folder) == []
     assert outputs["report"]["months"] == list(MONTHS)
     assert [item["id"][-7:] for item in outputs["items"]["features"]] == list(MONTHS)
