@@ -8,8 +8,9 @@ find . -depth -type d -name tests -exec rm -rf {} +
 find . -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.a' \
     -o -name '*.c' -o -name '*.cc' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' \) -delete
 
-# Arrow's RPC, query plans and second way to S3; GeoParquet needs none of them.
-rm -f pyarrow/libarrow_{flight,substrait,s3}.so* pyarrow/libarrow_python_flight.so* \
+# Arrow's RPC, query plans and second way to S3; GeoParquet needs none of them, but pyarrow itself is
+# linked to the library of query plans.
+rm -f pyarrow/libarrow_{flight,s3}.so* pyarrow/libarrow_python_flight.so* \
     pyarrow/_{flight,substrait,s3fs}.*.so
 
 # The library of onnxruntime for C programs; Python has its own.
