@@ -35,7 +35,6 @@ PRELOAD = (
     "xarray",
     "pyproj",
     "rasterio",
-    "sklearn.ensemble",
     "onnxruntime",
     "engine.models.compiled.kernel",
     "engine.sparse_sums",
@@ -44,7 +43,7 @@ PRELOAD = (
     "processes.inputs",
     "processes.run",
 )
-"""What is loaded ahead."""
+"""What is loaded ahead: what most steps need. Learners are not; a job loads them once."""
 _SIZE = 64
 _DESCRIPTORS = 2
 
