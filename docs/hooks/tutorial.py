@@ -13,6 +13,7 @@ import re
 import sys
 from base64 import b64decode
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import nbformat
@@ -33,6 +34,8 @@ SOURCE = ROOT / "docs" / "user" / "tutorial.ipynb"
 PAGE = "user/tutorial.md"
 SECONDS = 1800
 """Longest time of one cell, for machines that are busy with other things."""
+STARTUP_SECONDS = 300
+"""Longest time until the kernel answers, likewise."""
 _MAGIC = re.compile(r"%%(bash)\n")
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 """What colours a terminal's text; a kernel makes programs believe that they have one."""
@@ -72,15 +75,19 @@ def executed(source: Path, folder: Path) -> NotebookNode:
     # The command is the one of this environment, whatever a shell would find first.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
-    client = NotebookClient(
-        notebook,
-        km=AsyncKernelManager(transport="ipc"),  # nobody else on the machine can join in
-        timeout=SECONDS,
-        startup_timeout=SECONDS,
-        coalesce_streams=True,
-        resources={"metadata": {"path": str(folder)}},
-    )
-    client.execute(env=environment)
+    with TemporaryDirectory() as sockets:
+        # Nobody else on the machine can join in. Names of sockets are relative by default, to the
+        # folder of whoever uses them.
+        kernel = AsyncKernelManager(transport="ipc", ip=f"{sockets}/kernel")
+        client = NotebookClient(
+            notebook,
+            km=kernel,
+            timeout=SECONDS,
+            startup_timeout=STARTUP_SECONDS,
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(folder)}},
+        )
+        client.execute(env=environment, cleanup_kc=True)
     notebook.metadata["source_sha256"] = digest
     nbformat.write(notebook, kept)
     return notebook
