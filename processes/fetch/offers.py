@@ -55,7 +55,7 @@ class Offer:
 
     @property
     def place(self) -> str:
-        """Path below an archive: product, year, and month where a day has several files."""
+        """Path below an archive: product, year, and month for what is cut out of larger files."""
         start = self.granule.period.start if self.granule.period else None
         folders = [self.product]
         if start is not None:
