@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
-VERSION = "0004"
+VERSION = "0005"
 """The newest migration."""
 
 METADATA = MetaData()
@@ -250,6 +250,8 @@ _SEARCHED = (
     "model",
     "architecture",
     "synthetic",
+    "version",
+    "gsd",
 )
 """What conditions of a search look at: in the indexes, so that no row is read for it."""
 
@@ -277,6 +279,8 @@ CATALOG_ITEMS = Table(
     Column("model", Words),
     Column("architecture", Words),
     Column("synthetic", Boolean),
+    Column("version", Words),
+    Column("gsd", Float),
     Index("catalog_items_by_time", "datetime", "collection", "id", *_SEARCHED),
     Index("catalog_items_by_collection", "collection", "datetime", "id", *_SEARCHED),
     Index("catalog_items_by_id", "id"),

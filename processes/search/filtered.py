@@ -17,17 +17,21 @@ TEXTS = {
     "vadose:analysis": "analysis",
     "vadose:model.id": "model",
     "mlm:architecture": "architecture",
+    "version": "version",
 }
 """Columns of texts by property; a dot leads into a property."""
 
 TRUTHS = {"vadose:synthetic": "synthetic"}
 """Columns of what is true or false."""
 
+NUMBERS = {"gsd": "gsd"}
+"""Columns of numbers."""
+
 _LONGEST = 200
 """Characters of a text that is kept: no name of ours is longer, and an index has its limits."""
 
 
-def filtered_values(properties: Mapping[str, Any]) -> dict[str, str | bool | None]:
+def filtered_values(properties: Mapping[str, Any]) -> dict[str, str | bool | float | None]:
     """Return the columns of an item; None for what it does not say, or says by another kind.
 
     >>> found = filtered_values({"vadose:region": "henan", "vadose:model": {"id": "rf-1"}})
@@ -36,9 +40,11 @@ def filtered_values(properties: Mapping[str, Any]) -> dict[str, str | bool | Non
     """
     texts = {column: _found(properties, name) for name, column in TEXTS.items()}
     truths = {column: properties.get(name) for name, column in TRUTHS.items()}
+    numbers = {column: properties.get(name) for name, column in NUMBERS.items()}
     return {
         **{name: str(one) if _is_kept(one) else None for name, one in texts.items()},
         **{name: one if isinstance(one, bool) else None for name, one in truths.items()},
+        **{name: one if _is_number(one) else None for name, one in numbers.items()},
     }
 
 
@@ -46,11 +52,17 @@ def column_of(name: str, value: object) -> str | None:
     """Return the column to compare with a value, or None where only the JSON can tell."""
     if isinstance(value, bool):
         return TRUTHS.get(name)
+    if _is_number(value):
+        return NUMBERS.get(name)
     return TEXTS.get(name) if _is_kept(value) else None
 
 
 def _is_kept(value: object) -> bool:
     return isinstance(value, str) and len(value) <= _LONGEST
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _found(properties: Mapping[str, Any], name: str) -> object:

@@ -133,7 +133,8 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
     "region": {"filter": "\"vadose:region\" = 'region-000'"},
     "model": {"filter": f"\"vadose:model.id\" = '{toy_series().model_id}'"},
     "synthetic": {"filter": '"vadose:synthetic" = true'},
-    "property": {"filter": "version = '1'"},
+    "version": {"filter": "version = '1'"},
+    "any property": {"filter": "license = 'CC-BY-4.0'"},
 }
 """What is searched; the region is found late in the order of time."""
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from processes.search.index import Document
 
 _COLUMNS = ("product", "region", "series", "analysis", "model", "architecture", "synthetic")
+_LATER = ("version", "gsd")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -33,9 +34,15 @@ def test_items_of_before_get_the_columns(
     empty_database: str, documents: tuple[Document, list[Document]]
 ) -> None:
     """The migration reads what the program would write; what is of another kind is left out."""
-    odd = {"vadose:region": 3, "vadose:series": "s" * 201, "vadose:synthetic": "yes"}
+    odd = {
+        "vadose:region": 3,
+        "vadose:series": "s" * 201,
+        "vadose:synthetic": "yes",
+        "version": 2,
+        "gsd": "far",
+    }
     first, second = documents[1][:2]
-    items = [first, second | {"properties": second["properties"] | odd}]
+    items = [first, {**second, "properties": second["properties"] | odd}]
     index = CatalogIndex.open(empty_database)
     index.put_collection(documents[0])
     index.put_items((item, "1") for item in items)
@@ -48,12 +55,12 @@ def test_items_of_before_get_the_columns(
 
 
 def _go_back(address: str) -> None:
-    """Undo the migration, for which the program has no command."""
+    """Undo the migrations, for which the program has no command."""
     database = Database.at(address)
     with database.writing() as connection:
         connection.execute(text("DROP INDEX catalog_items_by_time"))
         connection.execute(text("DROP INDEX catalog_items_by_collection"))
-        for name in _COLUMNS:
+        for name in (*_COLUMNS, *_LATER):
             connection.execute(text(f"ALTER TABLE catalog_items DROP COLUMN {name}"))
         fields = "datetime, collection, id"
         connection.execute(text(f"CREATE INDEX catalog_items_by_time ON catalog_items ({fields})"))
@@ -63,8 +70,9 @@ def _go_back(address: str) -> None:
 
 def _kept(address: str) -> dict[str, dict[str, Any]]:
     database = Database.at(address)
-    wanted = select(CATALOG_ITEMS.c.id, *(CATALOG_ITEMS.c[name] for name in _COLUMNS))
+    names = (*_COLUMNS, *_LATER)
+    wanted = select(CATALOG_ITEMS.c.id, *(CATALOG_ITEMS.c[name] for name in names))
     with database.reading() as connection:
         rows = connection.execute(wanted).mappings().all()
     database.close()
-    return {row["id"]: {name: row[name] for name in _COLUMNS} for row in rows}
+    return {row["id"]: {name: row[name] for name in names} for row in rows}
