@@ -77,6 +77,7 @@ def downscaling_task(
     settings: AnyCandidate | None = None,
     *,
     omissions: Mapping[str, str] | None = None,
+    tuning_seconds: float = 0.0,
 ) -> Task:
     """Return what a soil moisture model is asked to be.
 
@@ -96,6 +97,8 @@ def downscaling_task(
         Those that ship where not given.
     omissions
         What the request leaves out, and why; for the card.
+    tuning_seconds
+        Time to look for better settings in, once for every fold and once for the model.
 
     Raises
     ------
@@ -122,6 +125,7 @@ def downscaling_task(
         inputs=fingerprint(store, granules),
         omissions=dict(omissions or {}),
         upstream=sif_model.card.id if sif_model is not None else None,
+        tuning_seconds=tuning_seconds,
     )
 
 
@@ -133,6 +137,7 @@ def train_downscaling(
     settings: AnyCandidate | None = None,
     *,
     omissions: Mapping[str, str] | None = None,
+    tuning_seconds: float = 0.0,
     progress: Progress = silent,
     threads: int = 2,
 ) -> TrainedModel:
@@ -140,7 +145,7 @@ def train_downscaling(
 
     Parameters
     ----------
-    store, months, names, sif_model, settings, omissions
+    store, months, names, sif_model, settings, omissions, tuning_seconds
         As in `downscaling_task`.
     progress, threads
         As in `engine.models.training.train`.
@@ -153,7 +158,15 @@ def train_downscaling(
     ModelError
         Where there is too little to learn from.
     """
-    task = downscaling_task(store, months, names, sif_model, settings, omissions=omissions)
+    task = downscaling_task(
+        store,
+        months,
+        names,
+        sif_model,
+        settings,
+        omissions=omissions,
+        tuning_seconds=tuning_seconds,
+    )
     table, left_out = gathered(
         {str(month): month for month in task.months},
         lambda month: month_rows(task.features, store, month, sif_model),

@@ -88,6 +88,25 @@ class Downscaling:
         return map_granules(self.store, month, self.chosen.model.card.feature_names)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What a model is to be fitted by, where one is trained."""
+
+    settings: AnyCandidate
+    tuning_seconds: float
+
+    @classmethod
+    def of(cls, inputs: DownscaleSmapInputs) -> _Wanted:
+        """Return what a request asks for; settings are those that ship."""
+        named = inputs.algorithm
+        return cls(
+            settings=best("soil-moisture")
+            if named == "best"
+            else candidate("soil-moisture", named),
+            tuning_seconds=inputs.tuning_seconds,
+        )
+
+
 class DownscalingMethod:
     """How ``downscale-smap`` comes to its models and its months."""
 
@@ -103,7 +122,7 @@ class DownscalingMethod:
         if inputs.model is not None:
             return Chosen(model=models.load(inputs.model), trained=False)
         policy = TrainingPolicy.of(inputs, settings)
-        wanted = _candidate(cast("DownscaleSmapInputs", inputs))
+        wanted = _Wanted.of(cast("DownscaleSmapInputs", inputs))
         return _fitting(plan, wanted, models, policy, progress, threads=settings.threads)
 
     def settings(self, inputs: ReconstructionInputs) -> Mapping[str, Setting]:
@@ -127,16 +146,9 @@ class DownscalingMethod:
         )
 
 
-def _candidate(inputs: DownscaleSmapInputs) -> AnyCandidate:
-    """Return the algorithm that a request asks for, with the settings that ship."""
-    if inputs.algorithm == "best":
-        return best("soil-moisture")
-    return candidate("soil-moisture", inputs.algorithm)
-
-
 def _fitting(
     plan: Plan,
-    wanted: AnyCandidate,
+    wanted: _Wanted,
     models: ModelStore,
     policy: TrainingPolicy,
     progress: Progress,
@@ -155,25 +167,35 @@ def _fitting(
         partial(_train, plan, wanted, sif, threads),
         progress,
         policy=policy,
-        seconds=training_seconds(plan.store, plan.training, wanted),
+        seconds=training_seconds(
+            plan.store, plan.training, wanted.settings, tuning_seconds=wanted.tuning_seconds
+        ),
     )
 
 
-def _task(plan: Plan, wanted: AnyCandidate, sif: TrainedModel | None) -> Task:
-    names = _names(plan, sif)
-    return downscaling_task(plan.store, plan.training, names, sif, wanted, omissions=plan.omissions)
+def _task(plan: Plan, wanted: _Wanted, sif: TrainedModel | None) -> Task:
+    return downscaling_task(
+        plan.store,
+        plan.training,
+        _names(plan, sif),
+        sif,
+        wanted.settings,
+        omissions=plan.omissions,
+        tuning_seconds=wanted.tuning_seconds,
+    )
 
 
 def _train(
-    plan: Plan, wanted: AnyCandidate, sif: TrainedModel | None, threads: int, progress: Progress
+    plan: Plan, wanted: _Wanted, sif: TrainedModel | None, threads: int, progress: Progress
 ) -> TrainedModel:
     return train_downscaling(
         plan.store,
         plan.training,
         _names(plan, sif),
         sif,
-        wanted,
+        wanted.settings,
         omissions=plan.omissions,
+        tuning_seconds=wanted.tuning_seconds,
         progress=progress,
         threads=threads,
     )

@@ -237,6 +237,17 @@ class DownscaleSmapInputs(ReconstructionInputs):
             "years best.",
         ),
     ] = "rf"
+    tuning_seconds: Annotated[
+        int,
+        Field(
+            title="Tuning",
+            ge=0,
+            le=3600,
+            description="Seconds to look for better settings in, on training blocks alone: once "
+            "for every fold that scores the model, and once for the model. 0 takes the settings "
+            "that ship.",
+        ),
+    ] = 0
     analysis: Annotated[
         Analysis,
         Field(
@@ -258,6 +269,8 @@ class DownscaleSmapInputs(ReconstructionInputs):
     def _check_features(self) -> Self:
         if self.features is not None and len(set(self.features)) != len(self.features):
             raise InputError("features", "a feature is named twice", "each feature once")
+        if self.model is not None and self.tuning_seconds:
+            raise InputError("tuning_seconds", "a stored model is given, too", "0, or no model")
         if self.features is not None and self.model is not None:
             raise InputError(
                 "features", "a stored model is given as well", "a model, which has its own features"

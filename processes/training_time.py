@@ -42,7 +42,11 @@ class _Efforts(BaseModel):
 
 
 def training_seconds(
-    store: FeatureStore, months: Sequence[Month], settings: AnyCandidate | None = None
+    store: FeatureStore,
+    months: Sequence[Month],
+    settings: AnyCandidate | None = None,
+    *,
+    tuning_seconds: float = 0.0,
 ) -> float:
     """Estimate how long a training takes whose features must all be made.
 
@@ -56,6 +60,8 @@ def training_seconds(
         To train on.
     settings
         The algorithm, or all of them; a forest where not given.
+    tuning_seconds
+        Spent in every fold, and once for the model.
     """
     cells = store.area.shape.y * store.area.shape.x * len(months)
     seconds = SECONDS_PER_CELL_MONTH * cells
@@ -63,7 +69,8 @@ def training_seconds(
         return seconds
     rows = cells // BLOCK**2
     beyond = fitting_seconds(settings, rows) - _folds_seconds("rf", rows)
-    return seconds + max(beyond, 0.0)
+    tuned = len(settings.candidates) if isinstance(settings, Best) else 1
+    return seconds + max(beyond, 0.0) + _efforts().folds * tuned * tuning_seconds
 
 
 def fitting_seconds(settings: AnyCandidate, rows: int) -> float:

@@ -62,6 +62,8 @@ def test_a_bbox_may_be_four_numbers_or_an_ogc_object() -> None:
         ({"datetime": "2020-05", "retrain": "yes"}, r"retrain: 'yes'; allowed: true or false"),
         ({"datetime": "2020-05", "region": "../etc"}, r"region: '../etc'"),
         ({"datetime": "2020-05", "model": "a", "retrain": True}, r"model: a stored model is given"),
+        ({"datetime": "2020-05", "tuning_seconds": -1}, r"tuning_seconds: -1"),
+        ({"datetime": "2020-05", "model": "a", "tuning_seconds": 9}, r"tuning_seconds: a stored"),
         ({"datetime": "2020-05", "features": ["sif"]}, r"features: 'sif' is not chosen here"),
         ({"datetime": "2020-05", "features": ["ndvi", "ndvi"]}, r"named twice"),
         ({"datetime": "2020-05", "analysis": "best"}, r"analysis: 'best'.*'blend'"),

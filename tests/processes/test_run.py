@@ -174,6 +174,17 @@ def test_another_algorithm_is_another_model_and_another_series(settings: Setting
     assert not {"lower", "upper", "applicability"} & set(item["assets"])
 
 
+def test_better_settings_are_looked_for_where_a_request_gives_time(settings: Settings) -> None:
+    """The model is another one, and its card tells what was tried and which settings it has."""
+    card = run(settings, tuning_seconds=1)["model"]["card"]
+    assert card["id"] != run(settings)["model"]["card"]["id"]
+    assert card["tuning"]["seconds"] == 1
+    tried = [trial["rmse"] for trial in card["tuning"]["trials"]]
+    assert tried
+    best = card["tuning"]["trials"][tried.index(min(tried))]["settings"]
+    assert best.items() <= card["settings"].items()
+
+
 def test_a_named_model_is_applied_as_it_is(settings: Settings) -> None:
     """The model's own features and omissions count, whatever the defaults are."""
     card = run(settings)["model"]["card"]
