@@ -139,8 +139,8 @@ def _compiled(division: Division, threads: int) -> dict[str, CompiledForest] | N
     """Return compiled forests by name; None where one of them must be left to onnxruntime."""
     try:
         return {
-            name: CompiledForest(node, division.features, threads=threads)
-            for name, node in division.forests.items()
+            name: CompiledForest(operator, division.features, threads=threads)
+            for name, operator in division.forests.items()
         }
     except UnknownForestError as error:
         _logger.warning("the model's trees are left to onnxruntime, which is slower: %s", error)

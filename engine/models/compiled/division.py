@@ -1,4 +1,8 @@
-"""An ONNX model taken apart: its forests, and the rest of it that reads what they say."""
+"""An ONNX model taken apart: its forests, and the rest of it that reads what they say.
+
+Forests are left in the bytes of the file, where `engine.models.compiled.ensemble` reads them; the
+library for ONNX sees the rest alone, which is small.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import onnx
-from onnx import TensorProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
 from engine.errors import ModelError
 from engine.models.compiled.ensemble import OPERATOR
 from engine.models.graphs.graph import INPUT, OUTPUT
+from engine.models.graphs.wire import field, parted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+_GRAPH, _NODE = ModelProto.GRAPH_FIELD_NUMBER, GraphProto.NODE_FIELD_NUMBER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Division:
     """The two parts of a model."""
 
-    forests: Mapping[str, onnx.NodeProto]
-    """Operators that read the features, by the names of what they give."""
+    forests: Mapping[str, memoryview]
+    """Messages of the operators that read the features, by the names of what they give."""
     rest: bytes | None
     """A model that reads the features and what the forests give, each ``(n, 1)``; None where
     the only forest gives the prediction."""
@@ -42,42 +49,64 @@ def divided(content: bytes) -> Division | None:
     ModelError
         Where it is no ONNX model.
     """
+    frame, graphs = parted(memoryview(content), _GRAPH)
+    forests: dict[str, memoryview] = {}
+    small = []
+    for graph in graphs[_GRAPH]:
+        kept, operators = parted(graph, _NODE)
+        small.append(kept)
+        for operator in operators[_NODE]:
+            if (name := _forest_name(operator)) is None:
+                small.append(field(_NODE, bytes(operator)))
+            else:
+                forests[name] = operator
+    rest = _read(frame + field(_GRAPH, b"".join(small)))
+    features = _columns(rest)
+    if not forests or features is None:
+        return None
+    whole = list(forests) == [OUTPUT] and not rest.graph.node
+    return Division(
+        forests=forests, rest=None if whole else _reading(rest, forests), features=features
+    )
+
+
+def _read(content: bytes) -> ModelProto:
     try:
-        model = onnx.load_from_string(content)
+        return onnx.load_from_string(content)
     except Exception as error:  # protobuf's errors differ from build to build
         raise ModelError("the file cannot be read as an ONNX model") from error
-    forests = {node.output[0]: node for node in model.graph.node if _is_forest(node)}
-    if not forests:
+
+
+def _forest_name(operator: memoryview) -> str | None:
+    """Return the name of what a forest gives; None for other operators."""
+    head, _ = parted(operator, NodeProto.ATTRIBUTE_FIELD_NUMBER)
+    try:
+        node = NodeProto.FromString(head)
+    except Exception as error:
+        raise ModelError("the file cannot be read as an ONNX model") from error
+    if node.op_type != OPERATOR or list(node.input) != [INPUT] or len(node.output) != 1:
         return None
-    features = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
-    whole = list(forests) == [OUTPUT] and len(model.graph.node) == 1
-    return Division(
-        forests=forests, rest=None if whole else _rest(model, forests), features=features
-    )
+    name = node.output[0]
+    if not isinstance(name, str):  # the library leaves bytes that are no text as they are
+        raise ModelError("the file cannot be read as an ONNX model: a name is no text")
+    return name
 
 
-def _is_forest(node: onnx.NodeProto) -> bool:
-    return bool(node.op_type == OPERATOR and list(node.input) == [INPUT])
+def _columns(model: ModelProto) -> int | None:
+    """Return how many columns the features have; None where that is not said."""
+    for one in model.graph.input:
+        axes = one.type.tensor_type.shape.dim
+        if one.name == INPUT and len(axes) == 2:
+            columns: int = axes[1].dim_value
+            return columns
+    return None
 
 
-def _rest(model: onnx.ModelProto, forests: Mapping[str, onnx.NodeProto]) -> bytes:
-    others = [node for node in model.graph.node if node.output[0] not in forests]
+def _reading(rest: ModelProto, forests: Iterable[str]) -> bytes:
+    """Return a model without its forests, which reads what they give."""
     given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in forests]
-    rest = helper.make_model(
-        helper.make_graph(
-            others,
-            model.graph.name,
-            [*(model.graph.input if _reads_features(others) else ()), *given],
-            list(model.graph.output),
-            initializer=list(model.graph.initializer),
-        ),
-        ir_version=model.ir_version,
-        opset_imports=list(model.opset_import),
-    )
-    rest.metadata_props.extend(model.metadata_props)
+    if not any(INPUT in node.input for node in rest.graph.node):
+        del rest.graph.input[:]
+    rest.graph.input.extend(given)
     content: bytes = rest.SerializeToString()
     return content
-
-
-def _reads_features(nodes: list[onnx.NodeProto]) -> bool:
-    return any(INPUT in node.input for node in nodes)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from onnx import numpy_helper
+from onnx import AttributeProto, NodeProto, TensorProto, numpy_helper
 
-from engine.errors import UnknownForestError
+from engine.errors import ModelError, UnknownForestError
+from engine.models.graphs.wire import parted, unpacked
 
 if TYPE_CHECKING:
-    import onnx
     from numpy.typing import NDArray
 
 OPERATOR: Final = "TreeEnsemble"
+
+_ATTRIBUTE, _RAW = NodeProto.ATTRIBUTE_FIELD_NUMBER, TensorProto.RAW_DATA_FIELD_NUMBER
+_TENSOR, _INTS = AttributeProto.T_FIELD_NUMBER, AttributeProto.INTS_FIELD_NUMBER
+_PLAIN: Final[dict[int, np.dtype[Any]]] = {
+    TensorProto.FLOAT: np.dtype("<f4"),
+    TensorProto.UINT8: np.dtype("u1"),
+}
+"""Kinds of tensors whose bytes are read where they stand."""
 
 _SUM, _NO_TRANSFORM, _BRANCH_LEQ = 1, 0, 0
 _BY_DEFAULT = {"n_targets": 1, "aggregate_function": _SUM, "post_transform": _NO_TRANSFORM}
@@ -39,19 +47,19 @@ _KNOWN = {
 class Ensemble:
     """Trees whose leaves are added up; nodes and leaves of all trees are numbered through."""
 
-    roots: NDArray[np.int64]
+    roots: NDArray[np.int32]
     """``(t,)`` node that each tree begins with."""
-    feature: NDArray[np.int64]
+    feature: NDArray[np.int32]
     """``(n,)`` column that a node looks at."""
     split: NDArray[np.float32]
     """``(n,)`` greatest value that takes the true branch."""
     missing_true: NDArray[np.bool_]
     """``(n,)`` whether a row without the value takes the true branch."""
-    true_id: NDArray[np.int64]
+    true_id: NDArray[np.int32]
     """``(n,)`` node or leaf of the true branch."""
     true_leaf: NDArray[np.bool_]
     """``(n,)`` whether that is a leaf."""
-    false_id: NDArray[np.int64]
+    false_id: NDArray[np.int32]
     """``(n,)`` node or leaf of the false branch."""
     false_leaf: NDArray[np.bool_]
     """``(n,)`` whether that is a leaf."""
@@ -77,39 +85,108 @@ class Ensemble:
         return self.weight[node].sum(axis=1, dtype=np.float64)
 
 
-def read_ensemble(node: onnx.NodeProto) -> Ensemble:
+def read_ensemble(operator: memoryview) -> Ensemble:
     """Return what an operator says.
+
+    Parameters
+    ----------
+    operator
+        Its message, as it stands in the file.
 
     Raises
     ------
     UnknownForestError
         Where it is of a kind that our own files never are.
+    ModelError
+        Where it is no message.
     """
-    said = {attribute.name: attribute for attribute in node.attribute}
+    _, attributes = parted(operator, _ATTRIBUTE)
+    said = {one.name: one for one in map(_read_attribute, attributes[_ATTRIBUTE])}
     _check_settings(said)
     ensemble = Ensemble(
-        roots=_numbers(said, "tree_roots"),
-        feature=_numbers(said, "nodes_featureids"),
-        split=_tensor(said, "nodes_splits").astype(np.float32, casting="equiv"),
+        roots=_places(said, "tree_roots"),
+        feature=_places(said, "nodes_featureids"),
+        split=_float32(said, "nodes_splits"),
         missing_true=_missing_true(said),
-        true_id=_numbers(said, "nodes_truenodeids"),
+        true_id=_places(said, "nodes_truenodeids"),
         true_leaf=_numbers(said, "nodes_trueleafs").astype(bool),
-        false_id=_numbers(said, "nodes_falsenodeids"),
+        false_id=_places(said, "nodes_falsenodeids"),
         false_leaf=_numbers(said, "nodes_falseleafs").astype(bool),
-        weight=_tensor(said, "leaf_weights").astype(np.float32, casting="equiv"),
+        weight=_float32(said, "leaf_weights"),
     )
     _check_places(ensemble)
     return ensemble
 
 
-def _check_settings(said: dict[str, onnx.AttributeProto]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attribute:
+    """A setting of the operator; lists and tensors stay in the file until they are asked for."""
+
+    head: AttributeProto
+    """All but these."""
+    packed: list[memoryview]
+    """Packed numbers."""
+    tensors: list[memoryview]
+    """Messages."""
+
+    @property
+    def name(self) -> str:
+        return self.head.name
+
+    def numbers(self) -> NDArray[np.integer]:
+        if self.head.ints and self.packed:
+            raise UnknownForestError(f"its {self.name} are packed in part alone")
+        if len(self.packed) == 1:
+            return unpacked(self.packed[0])
+        read = [unpacked(one) for one in self.packed]
+        return np.concatenate([np.array(self.head.ints, dtype=np.int64), *read])
+
+    def tensor(self) -> NDArray[np.generic]:
+        if len(self.tensors) != 1:
+            raise UnknownForestError(f"its {self.name} are {len(self.tensors)} tensors, not one")
+        rest, cut = parted(self.tensors[0], _RAW)
+        head = _understood(TensorProto, rest)
+        if head.data_location == TensorProto.EXTERNAL:
+            raise UnknownForestError(f"its {self.name} are in another file")
+        if len(cut[_RAW]) == 1 and (kind := _PLAIN.get(head.data_type)) is not None:
+            (raw,) = cut[_RAW]
+            if list(head.dims) == [len(raw) / kind.itemsize]:
+                return np.frombuffer(raw, dtype=kind)
+        whole = _understood(TensorProto, bytes(self.tensors[0]))
+        try:
+            return numpy_helper.to_array(whole)
+        except Exception as error:  # of any kind, where the parts do not go together
+            raise UnknownForestError(f"its {self.name} cannot be read") from error
+
+
+def _read_attribute(message: memoryview) -> _Attribute:
+    rest, cut = parted(message, _INTS, _TENSOR)
+    head = _understood(AttributeProto, rest)
+    if not isinstance(head.name, str):  # the library leaves bytes that are no text as they are
+        raise ModelError("the file cannot be read as an ONNX model: a name is no text")
+    return _Attribute(head=head, packed=cut[_INTS], tensors=cut[_TENSOR])
+
+
+def _understood[Message: (AttributeProto, TensorProto)](
+    kind: type[Message], content: bytes
+) -> Message:
+    """Let the library read a message."""
+    try:
+        message: Message = kind.FromString(content)
+    except Exception as error:  # protobuf's errors differ from build to build
+        raise ModelError("the file cannot be read as an ONNX model") from error
+    return message
+
+
+def _check_settings(said: dict[str, _Attribute]) -> None:
     unknown = sorted(said.keys() - _KNOWN)
     if unknown:
         raise UnknownForestError(f"its trees have {', '.join(unknown)}")
     for name, understood in _BY_DEFAULT.items():
-        if name in said and said[name].i != understood:
-            raise UnknownForestError(f"its trees have {name} {said[name].i}, not {understood}")
-    modes = np.unique(_tensor(said, "nodes_modes"))
+        if name in said and said[name].head.i != understood:
+            found = said[name].head.i
+            raise UnknownForestError(f"its trees have {name} {found}, not {understood}")
+    modes = np.unique(_of(said, "nodes_modes").tensor())
     if (modes != _BRANCH_LEQ).any():
         raise UnknownForestError(f"its nodes have modes {modes.tolist()}, not {_BRANCH_LEQ} alone")
 
@@ -126,28 +203,38 @@ def _check_places(ensemble: Ensemble) -> None:
     for found, most in (
         (ensemble.true_id, true_most),
         (ensemble.false_id, false_most),
-        (ensemble.roots, np.int64(nodes)),
+        (ensemble.roots, np.int32(nodes)),
     ):
         if ((found < 0) | (found >= most)).any():
             raise UnknownForestError("its branches lead beyond its nodes and leaves")
 
 
-def _numbers(said: dict[str, onnx.AttributeProto], name: str) -> NDArray[np.int64]:
+def _of(said: dict[str, _Attribute], name: str) -> _Attribute:
     if name not in said:
         raise UnknownForestError(f"its trees lack {name}")
-    return np.array(said[name].ints, dtype=np.int64)
+    return said[name]
 
 
-def _tensor(said: dict[str, onnx.AttributeProto], name: str) -> NDArray[np.generic]:
-    if name not in said:
-        raise UnknownForestError(f"its trees lack {name}")
-    values: NDArray[np.generic] = numpy_helper.to_array(said[name].t)
-    if name != "nodes_modes" and values.dtype != np.float32:
+def _numbers(said: dict[str, _Attribute], name: str) -> NDArray[np.integer]:
+    return _of(said, name).numbers()
+
+
+def _places(said: dict[str, _Attribute], name: str) -> NDArray[np.int32]:
+    """Return numbers of which none is too large for an array's place, or negative."""
+    found = _numbers(said, name)
+    if found.min(initial=0) < 0 or found.max(initial=0) > np.iinfo(np.int32).max:
+        raise UnknownForestError(f"its {name} are not all numbers of nodes, leaves or features")
+    return found.astype(np.int32)
+
+
+def _float32(said: dict[str, _Attribute], name: str) -> NDArray[np.float32]:
+    values = _of(said, name).tensor()
+    if values.dtype != np.float32:
         raise UnknownForestError(f"its {name} are {values.dtype}, not float32")
-    return values
+    return values.astype(np.float32, casting="equiv", copy=False)
 
 
-def _missing_true(said: dict[str, onnx.AttributeProto]) -> NDArray[np.bool_]:
+def _missing_true(said: dict[str, _Attribute]) -> NDArray[np.bool_]:
     """Return where missing values go; where nothing is said they take the false branch."""
     name = "nodes_missing_value_tracks_true"
     if name not in said:

@@ -16,7 +16,6 @@ from engine.models.compiled.words import packed
 if TYPE_CHECKING:
     from types import ModuleType
 
-    import onnx
     from numpy.typing import NDArray
 
     from engine.models.compiled.ensemble import Ensemble
@@ -37,8 +36,8 @@ class CompiledForest:
 
     Parameters
     ----------
-    node
-        The operator.
+    operator
+        Its message, as it stands in the file.
     features
         Columns of the rows to come.
     threads
@@ -48,11 +47,13 @@ class CompiledForest:
     ------
     UnknownForestError
         Where the operator is not understood, or what was made of it predicts something else.
+    ModelError
+        Where it is no operator at all.
     """
 
-    def __init__(self, node: onnx.NodeProto, features: int, *, threads: int = 1) -> None:
+    def __init__(self, operator: memoryview, features: int, *, threads: int = 1) -> None:
         kernel = _kernel()
-        ensemble = read_ensemble(node)
+        ensemble = read_ensemble(operator)
         if ensemble.feature.max(initial=0) >= features:
             raise UnknownForestError(f"it looks at more than {features} features")
         self._forest, self._predict, self.threads = packed(ensemble), kernel.predict, threads

@@ -26,9 +26,6 @@ ROWS_PER_CALL = "rows_per_call"
 _OPSETS = (("", 21), ("ai.onnx.ml", 5))
 _IR_VERSION = 10
 
-_MODEL_GRAPH, _GRAPH_NODE, _NODE_OUTPUT = 7, 1, 2
-"""Numbers of fields in ONNX' messages."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forest:
@@ -41,7 +38,8 @@ class Forest:
 
     def written(self) -> bytes:
         """Return it as a piece of a graph's message."""
-        return field(_GRAPH_NODE, self.content + field(_NODE_OUTPUT, self.output.encode()))
+        output = field(onnx.NodeProto.OUTPUT_FIELD_NUMBER, self.output.encode())
+        return field(onnx.GraphProto.NODE_FIELD_NUMBER, self.content + output)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +161,8 @@ def onnx_file(
     helper.set_model_props(model, about | dict(notes or {}))
     # Messages one behind the other are one message: the forests' graph and the rest of the model.
     forests = b"".join(forest.written() for forest in graph.forests)
-    content: bytes = field(_MODEL_GRAPH, forests) + model.SerializeToString(deterministic=True)
+    graphs = field(onnx.ModelProto.GRAPH_FIELD_NUMBER, forests)
+    content: bytes = graphs + model.SerializeToString(deterministic=True)
     onnx.checker.check_model(content)
     return content
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import AttributeProto, helper, numpy_helper
+from onnx import AttributeProto, NodeProto, helper, numpy_helper
 
 from engine.models.graphs.graph import INPUT, Forest, Graph
 from engine.models.graphs.wire import field, varints
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SUM, _NO_TRANSFORM, _BRANCH_LEQ = 1, 0, 0
-
-_NODE_ATTRIBUTE, _ATTRIBUTE_INTS = 5, 8
-"""Numbers of fields in ONNX' messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,4 +171,5 @@ def _operator(trees: Sequence[_Nodes], roots: NDArray[np.int64]) -> bytes:
 def _attribute(name: str, values: NDArray[np.int64]) -> bytes:
     """Return an attribute of an operator, which is a list of numbers."""
     named = AttributeProto(name=name, type=AttributeProto.INTS).SerializeToString()
-    return field(_NODE_ATTRIBUTE, named + field(_ATTRIBUTE_INTS, varints(values)))
+    listed = field(AttributeProto.INTS_FIELD_NUMBER, varints(values))
+    return field(NodeProto.ATTRIBUTE_FIELD_NUMBER, named + listed)

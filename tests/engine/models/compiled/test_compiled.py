@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,15 +69,17 @@ def of_trees(*trees: Tree) -> bytes:
     return onnx_file(trees_graph(trees), FEATURES, TARGET)
 
 
-def operator(content: bytes) -> onnx.NodeProto:
-    """Return a file's only operator."""
-    (node,) = onnx.load_from_string(content).graph.node
-    return node
+def operator(content: bytes) -> memoryview:
+    """Return the message of a file's only operator."""
+    division = divided(content)
+    assert division is not None
+    (message,) = division.forests.values()
+    return message
 
 
-def changed(content: bytes, **attributes: Any) -> onnx.NodeProto:
-    """Return a file's operator with other attributes."""
-    node = operator(content)
+def changed(content: bytes, **attributes: Any) -> memoryview:
+    """Return a file's operator with other attributes, as the library for ONNX writes it."""
+    node = onnx.NodeProto.FromString(operator(content))
     kept = [one for one in node.attribute if one.name not in attributes]
     del node.attribute[:]
     node.attribute.extend(kept)
@@ -85,7 +88,7 @@ def changed(content: bytes, **attributes: Any) -> onnx.NodeProto:
         for name, value in attributes.items()
         if value is not None
     )
-    return node
+    return memoryview(node.SerializeToString())
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.3])
@@ -190,6 +193,12 @@ STUMP = Tree(
 )
 
 
+WHOLE = (
+    of_trees(STUMP, Tree.leaf(0.5)),
+    onnx.load_from_string(of_trees(STUMP)).SerializeToString(),  # numbers are not packed
+)
+
+
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
@@ -204,6 +213,11 @@ STUMP = Tree(
         ({"nodes_trueleafs": [0], "nodes_truenodeids": [0]}, "share branches"),
         ({"leaf_weights": None}, "lack leaf_weights"),
         ({"tree_roots": None}, "lack tree_roots"),
+        ({"tree_roots": [-1]}, "tree_roots are not all numbers"),
+        ({"tree_roots": [2**32]}, "tree_roots are not all numbers"),
+        ({"leaf_weights": [1, 2]}, "leaf_weights are 0 tensors"),
+        ({"leaf_weights": onnx.TensorProto(data_location="EXTERNAL")}, "in another file"),
+        ({"leaf_weights": onnx.TensorProto(data_type=1, dims=[5])}, "leaf_weights cannot be read"),
     ],
 )
 def test_what_is_not_understood_is_refused(attributes: dict[str, Any], message: str) -> None:
@@ -212,23 +226,98 @@ def test_what_is_not_understood_is_refused(attributes: dict[str, Any], message: 
         CompiledForest(changed(of_trees(STUMP), **attributes), 6)
 
 
+def test_files_of_other_writers_are_read_alike() -> None:
+    """Where each number has a mark of its own, and tensors hold typed numbers."""
+    content = exported(FOREST)
+    model = onnx.load_from_string(content)
+    (node,) = model.graph.node
+    for attribute in node.attribute:
+        if attribute.HasField("t") and attribute.t.data_type == onnx.TensorProto.FLOAT:
+            values = onnx.numpy_helper.to_array(attribute.t).tolist()
+            attribute.t.ClearField("raw_data")
+            attribute.t.float_data.extend(values)
+    rewritten = model.SerializeToString()
+    assert len(rewritten) > len(content)
+    ours, theirs = (packed(read_ensemble(operator(one))) for one in (content, rewritten))
+    np.testing.assert_array_equal(ours.words, theirs.words)
+    np.testing.assert_array_equal(ours.starts, theirs.starts)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 1000])
+def test_trees_are_packed_alike_however_many_at_once(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It changes the memory that is needed meanwhile, nothing else."""
+    ensemble = read_ensemble(operator(exported(FOREST)))
+    expected = packed(ensemble)
+    monkeypatch.setattr("engine.models.compiled.words._TREES_AT_ONCE", at_once)
+    made = packed(ensemble)
+    np.testing.assert_array_equal(made.words, expected.words)
+    np.testing.assert_array_equal(made.starts, expected.starts)
+    assert made.depth == expected.depth
+
+
+def test_loading_takes_little_more_than_the_file() -> None:
+    """Neither the library's copy of all numbers nor one of all trees at once."""
+    candidate = RandomForest(trees=100, min_samples_leaf=1)
+    content = exported(candidate)
+    Session(content, threads=1)  # loads the compiled code
+    tracemalloc.start()
+    try:
+        session = Session(content, threads=1)
+        kept, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert session.compiled
+    assert kept < 1.5 * len(content)
+    assert most < 5 * len(content)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_garbled_files_are_refused_or_read_as_the_library_does(data: st.DataObject) -> None:
+    """Cut off or with other bytes in between, they lead to no other error and to no other trees."""
+    content = bytearray(data.draw(st.sampled_from(WHOLE)))
+    for _ in range(data.draw(st.integers(0, 3))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place] = data.draw(st.integers(0, 255))
+    garbled = bytes(content[: data.draw(st.integers(0, len(content)) | st.none())])
+    try:
+        division = divided(garbled)
+        forests = division.forests if division else {}
+        ensembles = {name: read_ensemble(message) for name, message in forests.items()}
+        for message in forests.values():
+            CompiledForest(message, division.features if division else 0)
+    except ModelError:
+        return
+    model = onnx.load_from_string(garbled)
+    nodes = {node.output[0]: node for node in model.graph.node if node.output}
+    for name, ensemble in ensembles.items():
+        said = {one.name: one for one in nodes[name].attribute}
+        for part, attribute in {
+            "roots": "tree_roots",
+            "feature": "nodes_featureids",
+            "true_id": "nodes_truenodeids",
+            "false_id": "nodes_falsenodeids",
+        }.items():
+            assert getattr(ensemble, part).tolist() == list(said[attribute].ints)
+        split = onnx.numpy_helper.to_array(said["nodes_splits"].t)
+        np.testing.assert_array_equal(ensemble.split, split)
+
+
 def test_missing_values_go_right_where_nothing_is_said() -> None:
     """As the operator's description has it."""
-    node = changed(of_trees(STUMP), nodes_missing_value_tracks_true=None)
+    unsaid = changed(of_trees(STUMP), nodes_missing_value_tracks_true=None)
     empty = np.full((3, 6), np.nan, dtype=np.float32)
-    assert CompiledForest(node, 6)(empty).tolist() == [3, 3, 3]
+    assert CompiledForest(unsaid, 6)(empty).tolist() == [3, 3, 3]
     assert CompiledForest(operator(of_trees(STUMP)), 6)(empty).tolist() == [1, 1, 1]
 
 
 def test_what_is_not_understood_is_left_to_onnxruntime(caplog: pytest.LogCaptureFixture) -> None:
     """It costs time, and the log says why; the values are right all the same."""
     model = onnx.load_from_string(of_trees(STUMP))
-    model.graph.node[0].CopyFrom(
-        changed(
-            of_trees(STUMP),
-            nodes_modes=onnx.numpy_helper.from_array(np.array([1], np.uint8), "modes"),
-        )
-    )
+    modes = onnx.numpy_helper.from_array(np.array([1], np.uint8), "modes")
+    model.graph.node[0].ParseFromString(changed(of_trees(STUMP), nodes_modes=modes))
     with caplog.at_level(logging.WARNING):
         session = Session(model.SerializeToString())
     assert not session.compiled
