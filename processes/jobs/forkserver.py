@@ -18,16 +18,18 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
 from processes.jobs.lineage import kill_tree, signal_group
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 PROGRAM = "processes.jobs.preloaded"
 """The fork server as a module to run: ``DESCRIPTOR [MODULE…] PARENT``."""
+LOOK_SECONDS = 0.1
+"""How often it is asked, while a child is waited for, whether it still shall be."""
 _SIZE = 64
 
 
@@ -120,14 +122,19 @@ class ForkServer:
             self._process.wait()
         self._process = self._requests = None
 
-    def fork(self) -> Child:
+    def fork(self, may_wait: Callable[[], bool] = lambda: True) -> Child:
         """Return a new child, which waits for its order.
+
+        Parameters
+        ----------
+        may_wait
+            Asked while the server still loads, which takes long on a slow machine.
 
         Raises
         ------
         ForkServerLostError
-            Where the server ends meanwhile. A shared one that is started again does what was
-            asked for then.
+            Where the server ends meanwhile, or is not waited for. A shared one that is started
+            again does what was asked for then.
         """
         self.start()
         self._leave()
@@ -136,9 +143,10 @@ class ForkServer:
         try:
             with theirs, told:
                 socket.send_fds(self._line(), [b"fork"], [told.fileno(), theirs.fileno()])
-            kind, number = self._hear()
+            kind, number = self._hear_birth(may_wait)
         except (ForkServerLostError, OSError) as error:
             ours.close()
+            self._leave()
             raise ForkServerLostError(str(error)) from None
         if kind != "born":
             raise ForkServerLostError(f"it said {kind} {number}")
@@ -181,6 +189,12 @@ class ForkServer:
         if self._control is None:
             raise ForkServerLostError("there is no child")
         return self._control
+
+    def _hear_birth(self, may_wait: Callable[[], bool]) -> tuple[str, int]:
+        while not wait([self._told()], LOOK_SECONDS):
+            if not may_wait():
+                raise ForkServerLostError("it was not waited for any longer")
+        return self._hear()
 
     def _hear(self) -> tuple[str, int]:
         """Return the next line of the keeper: a word and a number."""

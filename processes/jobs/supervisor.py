@@ -44,6 +44,8 @@ GRACE_SECONDS = 0.25
 """Time between asking a child to end and killing it."""
 AGAIN_SECONDS = 0.5
 """Pause between two calls of a database that does not answer."""
+BIRTH_SECONDS = 300.0
+"""Longest wait for a process to do the work: a fork server that loads on a slow machine."""
 MOST_LINES = 1000
 """Lines of a log that wait for the database; of more the oldest go."""
 STOPPED = "the service was stopped"
@@ -107,15 +109,15 @@ class Supervisor:
         LOGGER.info("job %s: attempt %d of step %s", step.job_id, step.attempt, step.name)
         insist = _Insistence(self.stopping)
         order = insist(lambda: order_for(step, self.store, self.settings))
+        hold = _Hold(self, step)
+        ending: Finished | Failed | None
         try:
-            child = self.forkserver.fork()
+            child = self.forkserver.fork(hold.lasts)
         except ForkServerLostError as error:
-            lost = Failed(message=f"no process could be started ({error})", retry=True)
-            self._write_down(step, lost, insist)
-            return
-        with child.connection:
-            watch = _Watch(self, step, child)
-            ending = watch.to_the_end(order)
+            ending = hold.without_child(error)
+        else:
+            with child.connection:
+                ending = _Watch(self, step, child, hold).to_the_end(order)
         self._write_down(step, ending, insist)
         self._tidy(step)
 
@@ -159,20 +161,53 @@ class _Insistence:
                     raise StoppedError(STOPPED) from None
 
 
+class _Hold:
+    """The lease of one attempt, renewed as often as a heartbeat."""
+
+    def __init__(self, supervisor: Supervisor, step: Step) -> None:
+        self._store, self._settings = supervisor.store, supervisor.settings
+        self._stopping = supervisor.stopping
+        self._key = (step.job_id, step.name, step.attempt)
+        self._begun = self._renewed = time.monotonic()
+
+    def lasts(self) -> bool:
+        """Whether to go on waiting for a process to do the work."""
+        late = time.monotonic() - self._begun > BIRTH_SECONDS
+        return not late and not self._stopping.is_set() and self.standing() is Standing.WANTED
+
+    def without_child(self, error: ForkServerLostError) -> Failed | None:
+        """Return how an attempt ends that no process was found for; None: unwanted."""
+        if self.standing() is Standing.UNWANTED:
+            return None
+        return Failed(message=f"no process could be started ({error})", retry=True)
+
+    def standing(self) -> Standing:
+        """Return whether the attempt is wanted, as far as the database can be asked."""
+        now = time.monotonic()
+        try:
+            if now - self._renewed < self._settings.heartbeat:
+                return self._store.standing(*self._key)
+            standing = self._store.renew(*self._key, lease=self._settings.lease)
+        except StoreUnavailableError:
+            return Standing.WANTED
+        self._renewed = now
+        return standing
+
+
 class _Watch:
     """One child at work."""
 
-    def __init__(self, supervisor: Supervisor, step: Step, child: Child) -> None:
+    def __init__(self, supervisor: Supervisor, step: Step, child: Child, hold: _Hold) -> None:
         self._store, self._settings = supervisor.store, supervisor.settings
         self._forkserver, self._stopping = supervisor.forkserver, supervisor.stopping
-        self._step, self._child = step, child
+        self._step, self._child, self._hold = step, child, hold
         self._key = (step.job_id, step.name, step.attempt)
         self._limits = Limits.of(self._settings)
         self._ending: Finished | Failed | None = None
         self._unwanted = self._silent = False
         self._progress: Progressed | None = None
         self._lines: list[LogEntry] = []
-        self._renewed = self._written = self._looked = time.monotonic()
+        self._written = self._looked = time.monotonic()
         self._killed_at: float | None = None
 
     def to_the_end(self, order: Order) -> Finished | Failed | None:
@@ -233,22 +268,11 @@ class _Watch:
         now = time.monotonic()
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
-            self._unwanted = self._unwanted or self._standing() is Standing.UNWANTED
+            self._unwanted = self._unwanted or self._hold.standing() is Standing.UNWANTED
             self._end_if_needed(now)
         if now - self._written >= WRITE_SECONDS:
             self._written = now
             self._write()
-
-    def _standing(self) -> Standing:
-        now = time.monotonic()
-        try:
-            if now - self._renewed < self._settings.heartbeat:
-                return self._store.standing(*self._key)
-            standing = self._store.renew(*self._key, lease=self._settings.lease)
-        except StoreUnavailableError:
-            return Standing.WANTED
-        self._renewed = now
-        return standing
 
     def _end_if_needed(self, now: float) -> None:
         """Ask a child to end that is unwanted, breaks a limit, or has been overtaken by our end."""

@@ -319,6 +319,72 @@ def test_a_shared_fork_server_that_comes_back_does_what_was_asked(
     first.stop()
 
 
+@contextmanager
+def waiting(supervisor: Supervisor) -> Iterator[str]:
+    """Have a job supervised in a thread for which no process is to be had yet; give the job."""
+    job_id = accept(supervisor, "months")
+    thread = threading.Thread(target=supervisor.supervise, args=(job_id, "prepare"))
+    thread.start()
+    yield job_id
+    thread.join(60)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def early(
+    shared: tuple[list[ForkServer], Callable[[], None]], supervisor: Supervisor
+) -> Supervisor:
+    """Give a supervisor whose fork server does not answer yet."""
+    supervisor.forkserver = shared[0][0]
+    supervisor.settings = supervisor.settings.model_copy(update={"lease": 1, "heartbeat": 0.1})
+    return supervisor
+
+
+def test_an_attempt_waits_for_a_fork_server_that_still_loads(
+    early: Supervisor, shared: tuple[list[ForkServer], Callable[[], None]]
+) -> None:
+    """Its lease does not run out meanwhile, however slow the machine is."""
+    with waiting(early) as job_id:
+        time.sleep(2)
+        assert not early.store.expire()
+        shared[1]()
+    (attempt,) = early.store.attempts(job_id)
+    assert attempt.ending is Ending.DONE
+    early.forkserver.stop()
+
+
+def test_who_is_stopped_while_waiting_for_a_fork_server_gives_the_step_back(
+    early: Supervisor,
+) -> None:
+    """At once; the attempt does not count."""
+    with waiting(early) as job_id:
+        time.sleep(0.3)
+        early.stopping.set()
+    (attempt,) = early.store.attempts(job_id)
+    assert (attempt.ending, attempt.message) == (Ending.RETURNED, STOPPED)
+
+
+def test_a_job_may_be_dismissed_while_it_waits_for_a_fork_server(early: Supervisor) -> None:
+    """Then nobody waits."""
+    with waiting(early) as job_id:
+        time.sleep(0.3)
+        early.store.dismiss(job_id)
+    assert early.store.get(job_id).status is JobStatus.DISMISSED
+
+
+def test_a_fork_server_that_never_answers_is_given_up(
+    early: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After some minutes; the step waits for another attempt."""
+    monkeypatch.setattr("processes.jobs.supervisor.BIRTH_SECONDS", 0.2)
+    with waiting(early) as job_id:
+        pass
+    (attempt,) = early.store.attempts(job_id)
+    assert attempt.ending is Ending.FAILED
+    assert "no process could be started" in attempt.message
+    assert early.store.steps(job_id)[0].state is StepState.WAITING
+
+
 def test_a_stopped_supervisor_gives_its_step_back(
     supervisor: Supervisor, wait_for: Callable
 ) -> None:
