@@ -35,6 +35,10 @@ FAILURES_PER_MINUTE = 60
 _KEY_HEADER = "x-api-key"
 
 
+class NotYoursError(NoSuchJobError):
+    """A job is another's: to whoever asks it is not there, but operators are told."""
+
+
 class Gate:
     """Middleware that finds out who asks, and lets in whom the rules let in.
 
@@ -79,9 +83,13 @@ class Gate:
             return _nobody(scope)
         caller = await self._caller(headers, scope)
         self._count(caller)
-        self._check_role(caller, need)
-        if (job_id := job_of(scope["path"])) is not None:
-            await run_in_threadpool(self._check_job, caller, job_id)
+        try:
+            self._check_role(caller, need)
+            if (job_id := job_of(scope["path"])) is not None:
+                await run_in_threadpool(self._check_job, caller, job_id)
+        except (ForbiddenError, NotYoursError) as error:
+            _note_refusal(scope, error, caller)
+            raise
         return caller
 
     async def _caller(self, headers: Headers, scope: Scope) -> Caller:
@@ -90,7 +98,7 @@ class Gate:
         try:
             return await run_in_threadpool(self._identify, _credentials(headers))
         except UnauthenticatedError as error:
-            audit("refused", address=_address(scope), path=scope["path"], reason=str(error))
+            _note_refusal(scope, error)
             if (seconds := self._failures.take(_address(scope))) is not None:
                 raise TooManyRequestsError(
                     "too many attempts to say who you are", seconds
@@ -122,7 +130,13 @@ class Gate:
     def _check_job(self, caller: Caller, job_id: str) -> None:
         """Let nobody know of the jobs of others: they are not there."""
         if not caller.sees(self._store.get(job_id)):
-            raise NoSuchJobError(job_id)
+            raise NotYoursError(job_id)
+
+
+def _note_refusal(scope: Scope, error: VadoseError, caller: Caller | None = None) -> None:
+    who = {"caller": caller.name} if caller is not None else {"address": _address(scope)}
+    reason = "a job of others" if isinstance(error, NotYoursError) else str(error)
+    audit("refused", **who, method=scope["method"], path=scope["path"], reason=reason)
 
 
 def _says_who(headers: Headers) -> bool:

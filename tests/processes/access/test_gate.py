@@ -216,6 +216,28 @@ def test_the_audit_log_says_who_did_what(
     assert not any("vdk_" in line for line in lines)
 
 
+def test_the_audit_log_tells_who_tried_what_is_not_theirs(
+    guarded: Callable, bearer: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Jobs of others, and what needs another role; a job that is nobody's is only a mistake."""
+    alice, bob, reader = bearer("alice"), bearer("bob"), bearer("rita", "reader")
+    with guarded() as client:
+        job = execute(client, alice).json()["jobID"]
+        caplog.set_level(logging.INFO, "vadose.audit")
+        caplog.clear()
+        client.delete(f"/jobs/{job}", headers=bob)
+        client.delete(f"/jobs/{job}", headers=reader)
+        client.get("/jobs/4711", headers=bob)
+    lines = [line.getMessage() for line in caplog.records if line.name == "vadose.audit"]
+    tried = f'method="DELETE" path="/jobs/{job}"'
+    assert [line.partition(" reason=")[0] for line in lines] == [
+        f'refused caller="key:bob" {tried}',
+        f'refused caller="key:rita" {tried}',
+    ]
+    assert "a job of others" in lines[0]
+    assert "executor" in lines[1]
+
+
 def test_the_apis_document_says_how_to_say_who_one_is(guarded: Callable) -> None:
     """With its schemes, and what is open; without access control nothing of it."""
     with guarded(oidc_issuer="https://id.example.org/x", oidc_audience="vadose") as client:
