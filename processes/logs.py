@@ -22,9 +22,12 @@ _QUIET = {
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
     "matplotlib": logging.WARNING,
+    "numexpr": logging.WARNING,
     "rasterio": logging.WARNING,
     # It warns of a "locale" for every member of every JSON Schema that it shows.
     "pygeoapi": logging.ERROR,
+    # It misses titles that it has been given.
+    "stac_fastapi": logging.ERROR,
 }
 AUDIT = "vadose.audit"
 """The logger of the audit log."""
