@@ -81,3 +81,14 @@ def test_the_budget_changes_no_value(
     for name, level in expected.data_vars.items():
         if str(name).startswith("level_"):
             assert np.array_equal(got[name], level)
+
+
+def test_a_month_within_too_small_a_budget_is_refused_whole(
+    tiny_world: World, tmp_path: Path
+) -> None:
+    """It is neither made of less nor beyond the budget, and no part of it is kept."""
+    region, archive = load_region(tiny_world.region), Archive(tiny_world.archive)
+    store = FeatureStore(archive, region, tmp_path, climatology=False, memory=10_000)
+    with pytest.raises(InputError, match=r"memory: 0 MB; allowed: at least \d+ MB, which MCD43A4"):
+        store.month(FEBRUARY, ["ndvi", "evi"])
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
