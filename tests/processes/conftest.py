@@ -211,11 +211,14 @@ def serve() -> Callable[..., AbstractContextManager[httpx.Client]]:
 
 
 @contextmanager
-def served_apart(settings: Settings) -> Iterator[str]:
-    """Serve in a process of its own, which runs no job; give its address."""
+def served_apart(settings: Settings, program: Path | None = None) -> Iterator[str]:
+    """Serve in a process of its own, which runs no job; give its address.
+
+    A folder with another version of ``processes`` may be named, whose service it shall be.
+    """
     command = [sys.executable, "-W", "ignore", "-c", _SERVER]
     environment = os.environ | settings.environment()
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as server:
+    with subprocess.Popen(command, env=environment, cwd=program, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         try:
             yield f"http://127.0.0.1:{int(server.stdout.readline())}"
@@ -224,7 +227,7 @@ def served_apart(settings: Settings) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def serve_apart() -> Callable[[Settings], AbstractContextManager[str]]:
+def serve_apart() -> Callable[..., AbstractContextManager[str]]:
     """Give the means to serve some settings from another process, at an address."""
     return served_apart
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import tarfile
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
@@ -19,8 +21,9 @@ from processes.access.keys import KeyFile
 from processes.backup import MANIFEST, make_backup
 from processes.catalog_place import service_catalog
 from processes.cli import app
-from processes.jobs.migrate import found_version
+from processes.jobs.migrate import SCRIPTS, found_version
 from processes.jobs.model import Delivery, JobFilter, JobStatus, LogEntry, Subscriber, Work
+from processes.jobs.schema import VERSION
 from processes.jobs.store import SqlJobStore, open_store
 from processes.restore import restore_backup
 from processes.settings import Settings
@@ -30,6 +33,7 @@ from stac.validate import validate_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from processes.testing import PostgreSQL
@@ -37,6 +41,19 @@ if TYPE_CHECKING:
 runner = CliRunner()
 MAY = Month.parse("2020-05")
 KINDS = ("sqlite", "postgresql")
+CACHES = shutil.ignore_patterns("__pycache__")
+LATER = "9999"
+LATER_MIGRATION = f"""
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "{LATER}", "{VERSION}"
+
+
+def upgrade() -> None:
+    op.add_column("jobs", sa.Column("mood", sa.Text, nullable=False, server_default="good"))
+"""
+"""A change of the tables that this version knows nothing of."""
 
 
 def new_database(kind: str, request: pytest.FixtureRequest) -> dict[str, Any]:
@@ -61,7 +78,7 @@ def fill(settings: Settings) -> str:
             {"stringInput": "ä\u0000\ud800"},
             Delivery(response="raw", outputs={"stringInput": "value"}),
             steps=("run",),
-            subscriber=Subscriber(success="http://example.org/"),
+            subscriber=Subscriber(success="http://subscriber.invalid/"),
             owner="key:alice",
             work=Work(cells=5, months=2),
         )
@@ -164,6 +181,75 @@ def test_a_restored_service_serves(tmp_path: Path, serve: Callable[..., Any]) ->
         assert client.get(f"/jobs/{job_id}").json()["status"] == JobStatus.SUCCESSFUL
         assert client.get("/catalog/catalog.json").status_code == 200
         assert len(client.get("/stac/search").json()["features"]) == 1
+
+
+def later_program(folder: Path) -> Path:
+    """Write the program of a later version, which has one more migration."""
+    shutil.copytree(SCRIPTS.parents[1], folder / "processes", ignore=CACHES)
+    jobs = folder / "processes" / "jobs"
+    schema = (jobs / "schema.py").read_text()
+    assert f'VERSION = "{VERSION}"' in schema
+    (jobs / "schema.py").write_text(
+        schema.replace(f'VERSION = "{VERSION}"', f'VERSION = "{LATER}"')
+    )
+    (jobs / "migrations" / "versions" / "later.py").write_text(LATER_MIGRATION)
+    return folder
+
+
+def shown(client: httpx.Client, settings: Settings, job_id: str) -> dict[str, tuple[int, bytes]]:
+    """Return all that a service shows of what :func:`fill` left."""
+    kept = [name for name in files(settings) if name.startswith(("catalog/", "models/"))]
+    paths = [
+        *("/jobs?limit=100", f"/jobs/{job_id}", f"/jobs/{job_id}/results", f"/jobs/{job_id}/log"),
+        *("/stac/search", "/months", *(f"/{name}" for name in kept)),
+    ]
+    answers = ((path, client.get(path)) for path in paths)
+    return {path: (answer.status_code, answer.content) for path, answer in answers}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_way_back_from_an_upgrade_is_the_backup(  # noqa: PLR0917  (five fixtures)
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    serve: Callable[..., AbstractContextManager[httpx.Client]],
+    serve_apart: Callable[..., AbstractContextManager[str]],
+    wait_for: Callable[[Callable[[], bool]], None],
+    kind: str,
+) -> None:
+    """Rehearsed: backed up, upgraded, used, and taken back; then all is served as it was."""
+    address = "http://localhost:5000"
+    here = Settings.load(data=tmp_path / "here", url=address, **new_database(kind, request))
+    job_id = fill(here)
+
+    def seen(client: httpx.Client, settings: Settings) -> dict[str, tuple[int, bytes]]:
+        wait_for(lambda: len(client.get("/stac/search").json()["features"]) == 1)
+        return shown(client, settings, job_id)
+
+    with serve(here, run_jobs=False) as client:
+        as_it_was = seen(client, here)
+        make_backup(here, tmp_path / "backup.tar")
+    assert {status for status, _ in as_it_was.values()} == {200}
+
+    later = later_program(tmp_path / "later")
+    with (
+        serve_apart(here, later) as place,
+        httpx.Client(base_url=place, trust_env=False, timeout=60) as client,
+    ):
+        assert seen(client, here) == as_it_was
+        body = {"inputs": {"stringInput": "after the upgrade"}}
+        headers = {"Prefer": "respond-async"}
+        made = client.post("/processes/echo/execution", json=body, headers=headers)
+        assert made.status_code == 201
+    assert found_version(here.job_database) == LATER
+    with pytest.raises(InputError, match=f"version {LATER}"):
+        open_store(here.job_database)
+
+    back = Settings.load(data=tmp_path / "back", url=address, **new_database(kind, request))
+    restore_backup(back, tmp_path / "backup.tar")
+    with serve(back, run_jobs=False) as client:
+        assert seen(client, back) == as_it_was
+    assert files(back) == files(here)
+    assert found_version(here.job_database) == LATER
 
 
 @pytest.mark.parametrize("taken", ["catalog", "models", "keys", "jobs"])
