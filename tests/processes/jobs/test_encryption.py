@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from engine.errors import InputError
+from processes.checks import State, check_scheduler
 from processes.jobs.cluster import ClusterError, DaskPlacer
 from processes.jobs.encryption import security_of
 from processes.serving import free_port
@@ -83,6 +84,20 @@ def test_only_who_shows_a_certificate_of_ours_is_answered(ours: Path, tmp_path: 
                 refused.idle()
         listening = [one for one in process.net_connections("tcp") if one.status == "LISTEN"]
         assert {one.laddr.ip for one in listening} == {"127.0.0.1"}
+
+
+def test_readiness_tells_certificates_that_are_not_taken(ours: Path, tmp_path: Path) -> None:
+    """A scheduler that is there but lets nobody in is not well; nor is one of somebody else's."""
+    settings, strangers = settings_with(ours), settings_with(made(tmp_path))
+    half = strangers.model_copy(update={"tls_authority": settings.tls_authority})
+    with scheduler(settings) as (address, _):
+        here = {"scheduler": address}
+        assert check_scheduler(settings.model_copy(update=here)).state is State.OK
+        for other in (strangers, half):
+            check = check_scheduler(other.model_copy(update=here))
+            assert check.state is State.FAILED
+            assert "certificates" in check.found
+            assert address in check.cause
 
 
 def test_a_key_of_another_certificate_is_told_at_once(ours: Path) -> None:
