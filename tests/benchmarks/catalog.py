@@ -8,8 +8,8 @@ The items are copies of one toy map, whose files they share by hard links: a hun
 region. Each search is done by the index alone and by a request to the STAC API. Seconds are those
 of CPU. More than a figure may take is a failure.
 
-A filter by a property that has no column of its own reads the JSON of every item: it has a limit of
-its own.
+A filter by a property that no queryable names reads the JSON of every item: it has a limit of its
+own.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 
 MONTHS = 100
 """Of each region."""
-PAGE, PUBLISH, REBUILD, TABLE = 0.05, 1.0, 120.0, 60.0
-"""Most seconds of a first page, of one more item, of a rebuild, and of the table of all items at
-the end of a job."""
+PAGE, UNNAMED, PUBLISH, REBUILD, TABLE = 0.05, 0.1, 1.0, 120.0, 60.0
+"""Most seconds of a first page, of one that filters by what no queryable names, of one more item,
+of a rebuild, and of the table of all items at the end of a job."""
 _COLLECTION = toy_series().official_collection
 _REPEATS = 5
 
@@ -84,7 +84,8 @@ def measured(count: int, folder: Path) -> list[Figure]:
             for way, search in ways.items():
                 search()
                 best = min(_took(search) for _ in range(_REPEATS))
-                figures.append(Figure(name=f"{way}first page, {name}", seconds=best, most=PAGE))
+                most = UNNAMED if name == "unnamed" else PAGE
+                figures.append(Figure(name=f"{way}first page, {name}", seconds=best, most=most))
     figures.append(Figure(name="one more item", seconds=_publish(catalog, index), most=PUBLISH))
     index.close()
     table = partial(refresh_mirror, catalog, _COLLECTION)
@@ -134,7 +135,7 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
     "model": {"filter": f"\"vadose:model.id\" = '{toy_series().model_id}'"},
     "synthetic": {"filter": '"vadose:synthetic" = true'},
     "version": {"filter": "version = '1'"},
-    "any property": {"filter": "license = 'CC-BY-4.0'"},
+    "unnamed": {"filter": "license = 'CC-BY-4.0'"},
 }
 """What is searched; the region is found late in the order of time."""
 
