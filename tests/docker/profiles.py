@@ -6,6 +6,7 @@ beside it are those of ``Dockerfile`` here, by ``COMPOSE_OVERLAY=tests/docker/st
 
 from __future__ import annotations
 
+import json
 import os
 import ssl
 import subprocess
@@ -20,6 +21,7 @@ from image import see_job, see_ready
 COMPOSE = ROOT / "docker" / "compose"
 JOB = {"datetime": "2020-04/2020-05", "training": "2020-03/2020-06"}
 MONTHS = 2
+SERVICE = "vadose-test-vadose-1"
 MAPS, TIFF = "soil-moisture-1km-monthly", "image/tiff"
 
 
@@ -27,16 +29,20 @@ def main(profiles: list[str]) -> None:
     """Start the profiles, use them, stop them, and leave nothing."""
     tell(f"engine {find_engine()}; profiles: {' '.join(profiles) or 'none'}")
     with tempfile.TemporaryDirectory(prefix="vadose-secrets-") as folder:
+        settings = Path(folder) / "vadose.env"
+        settings.write_text("VADOSE_LOG_FORMAT=json\n", encoding="utf-8")
         environment = os.environ | {
             "VADOSE_SECRETS": folder,
-            "VADOSE_REGION": "tiny-synthetic",
-            "DEMO_PRESET": "tiny",
+            "VADOSE_ENV": str(settings),
             "COMPOSE_PROJECT_NAME": "vadose-test",
         }
+        if "demo" in profiles:
+            environment |= {"VADOSE_REGION": "tiny-synthetic", "DEMO_PRESET": "tiny"}
         try:
             _compose(environment, profiles, "up", "--detach", "--wait")
             with _client(environment, profiles, Path(folder)) as client:
                 _use(client, profiles)
+                _see_log(client)
             if "dask" in profiles:
                 _see_strangers_refused()
             _compose(environment, profiles, "stop")
@@ -69,6 +75,19 @@ def _use(client: httpx.Client, profiles: list[str]) -> None:
     tell(f"downscale-smap: {len(found)} items found, {link} read")
 
 
+def _see_log(client: httpx.Client) -> None:
+    """See that the log is as our settings say, and tells who asked, not who they say they are."""
+    client.get("/conformance", headers={"X-Forwarded-For": "192.0.2.7"})
+    written = subprocess.run(
+        ["docker", "logs", SERVICE], capture_output=True, text=True, check=True
+    )
+    lines = [json.loads(line)["message"] for line in written.stderr.splitlines()]
+    (asked,) = [line for line in lines if '"GET /conformance ' in line]
+    network = "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}"
+    assert asked.startswith(f"{docker('inspect', '--format', network, SERVICE)}:"), asked
+    tell(f"{len(lines)} lines of JSON in the log, with the caller's address")
+
+
 def _client(environment: dict[str, str], profiles: list[str], folder: Path) -> httpx.Client:
     """Return a client of the service, or of nginx, whose certificate it checks."""
     if "nginx" not in profiles:
@@ -88,8 +107,7 @@ def _see_strangers_refused() -> None:
         "try: Client('tcp://scheduler:8786', timeout=5)\n"
         "except OSError: print('refused')"
     )
-    service = "vadose-test-vadose-1"
-    said = docker("exec", service, "/opt/vadose/.venv/bin/python", "-W", "ignore", "-c", script)
+    said = docker("exec", SERVICE, "/opt/vadose/.venv/bin/python", "-W", "ignore", "-c", script)
     assert said.splitlines()[-1] == "refused", said
     tell("a client without a certificate is refused by the scheduler")
 
