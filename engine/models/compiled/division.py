@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
-from engine.errors import ModelError
 from engine.models.compiled.ensemble import OPERATOR
 from engine.models.graphs.graph import INPUT, OUTPUT
-from engine.models.graphs.wire import field, parted
+from engine.models.graphs.wire import field, parted, read, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,7 +58,7 @@ def divided(content: bytes) -> Division | None:
                 small.append(field(_NODE, bytes(operator)))
             else:
                 forests[name] = operator
-    rest = _read(frame + field(_GRAPH, b"".join(small)))
+    rest = read(ModelProto, frame + field(_GRAPH, b"".join(small)))
     features = _columns(rest)
     if not forests or features is None:
         return None
@@ -70,26 +68,13 @@ def divided(content: bytes) -> Division | None:
     )
 
 
-def _read(content: bytes) -> ModelProto:
-    try:
-        return onnx.load_from_string(content)
-    except Exception as error:  # protobuf's errors differ from build to build
-        raise ModelError("the file cannot be read as an ONNX model") from error
-
-
 def _forest_name(operator: memoryview) -> str | None:
     """Return the name of what a forest gives; None for other operators."""
     head, _ = parted(operator, NodeProto.ATTRIBUTE_FIELD_NUMBER)
-    try:
-        node = NodeProto.FromString(head)
-    except Exception as error:
-        raise ModelError("the file cannot be read as an ONNX model") from error
+    node = read(NodeProto, head)
     if node.op_type != OPERATOR or list(node.input) != [INPUT] or len(node.output) != 1:
         return None
-    name = node.output[0]
-    if not isinstance(name, str):  # the library leaves bytes that are no text as they are
-        raise ModelError("the file cannot be read as an ONNX model: a name is no text")
-    return name
+    return text(node.output[0])
 
 
 def _columns(model: ModelProto) -> int | None:

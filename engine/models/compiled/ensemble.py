@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from onnx import AttributeProto, NodeProto, TensorProto, numpy_helper
 
-from engine.errors import ModelError, UnknownForestError
-from engine.models.graphs.wire import parted, unpacked
+from engine.errors import UnknownForestError
+from engine.models.graphs.wire import parted, read, text, unpacked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -122,37 +122,34 @@ def read_ensemble(operator: memoryview) -> Ensemble:
 class _Attribute:
     """A setting of the operator; lists and tensors stay in the file until they are asked for."""
 
+    name: str
     head: AttributeProto
-    """All but these."""
+    """All but what follows."""
     packed: list[memoryview]
     """Packed numbers."""
     tensors: list[memoryview]
-    """Messages."""
-
-    @property
-    def name(self) -> str:
-        return self.head.name
+    """Messages of tensors."""
 
     def numbers(self) -> NDArray[np.integer]:
         if self.head.ints and self.packed:
             raise UnknownForestError(f"its {self.name} are packed in part alone")
         if len(self.packed) == 1:
             return unpacked(self.packed[0])
-        read = [unpacked(one) for one in self.packed]
-        return np.concatenate([np.array(self.head.ints, dtype=np.int64), *read])
+        several = [unpacked(one) for one in self.packed]
+        return np.concatenate([np.array(self.head.ints, dtype=np.int64), *several])
 
     def tensor(self) -> NDArray[np.generic]:
         if len(self.tensors) != 1:
             raise UnknownForestError(f"its {self.name} are {len(self.tensors)} tensors, not one")
         rest, cut = parted(self.tensors[0], _RAW)
-        head = _understood(TensorProto, rest)
+        head = read(TensorProto, rest)
         if head.data_location == TensorProto.EXTERNAL:
             raise UnknownForestError(f"its {self.name} are in another file")
         if len(cut[_RAW]) == 1 and (kind := _PLAIN.get(head.data_type)) is not None:
             (raw,) = cut[_RAW]
             if list(head.dims) == [len(raw) / kind.itemsize]:
                 return np.frombuffer(raw, dtype=kind)
-        whole = _understood(TensorProto, bytes(self.tensors[0]))
+        whole = read(TensorProto, bytes(self.tensors[0]))
         try:
             return numpy_helper.to_array(whole)
         except Exception as error:  # of any kind, where the parts do not go together
@@ -161,21 +158,8 @@ class _Attribute:
 
 def _read_attribute(message: memoryview) -> _Attribute:
     rest, cut = parted(message, _INTS, _TENSOR)
-    head = _understood(AttributeProto, rest)
-    if not isinstance(head.name, str):  # the library leaves bytes that are no text as they are
-        raise ModelError("the file cannot be read as an ONNX model: a name is no text")
-    return _Attribute(head=head, packed=cut[_INTS], tensors=cut[_TENSOR])
-
-
-def _understood[Message: (AttributeProto, TensorProto)](
-    kind: type[Message], content: bytes
-) -> Message:
-    """Let the library read a message."""
-    try:
-        message: Message = kind.FromString(content)
-    except Exception as error:  # protobuf's errors differ from build to build
-        raise ModelError("the file cannot be read as an ONNX model") from error
-    return message
+    head = read(AttributeProto, rest)
+    return _Attribute(name=text(head.name), head=head, packed=cut[_INTS], tensors=cut[_TENSOR])
 
 
 def _check_settings(said: dict[str, _Attribute]) -> None:

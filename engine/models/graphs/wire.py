@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from onnx import AttributeProto, ModelProto, NodeProto, TensorProto
 
 from engine.errors import ModelError
 
@@ -79,11 +80,11 @@ def unpacked(packed: memoryview) -> NDArray[np.int64] | NDArray[np.uint8]:
         return coded
     last = np.flatnonzero(coded < _MORE)
     if coded[-1] >= _MORE:
-        raise _malformed("a number is cut off")
+        raise malformed("a number is cut off")
     length = np.diff(last, prepend=-1)
     longest = int(length.max())
     if longest > _LONGEST:
-        raise _malformed("a number is too long")
+        raise malformed("a number is too long")
     values = np.zeros(last.size, dtype=np.int64)
     for place in range(longest):  # from the lowest bits, which stand first
         further = length > place
@@ -130,6 +131,41 @@ def parted(message: memoryview, *numbers: int) -> tuple[bytes, dict[int, list[me
     return b"".join(kept), cut
 
 
+def read[Message: (AttributeProto, ModelProto, NodeProto, TensorProto)](
+    kind: type[Message], content: bytes
+) -> Message:
+    """Let the library read a message.
+
+    Raises
+    ------
+    ModelError
+        Where it cannot.
+    """
+    try:
+        message: Message = kind.FromString(content)
+    except Exception as error:  # protobuf's errors differ from build to build
+        raise malformed("its bytes are no message") from error
+    return message
+
+
+def text(said: str | bytes) -> str:
+    """Return a text of a message; the library leaves bytes that are no text as they are.
+
+    Raises
+    ------
+    ModelError
+        Where it is none.
+    """
+    if isinstance(said, bytes):
+        raise malformed("a name is no text")
+    return said
+
+
+def malformed(wrong: str) -> ModelError:
+    """Return the error about a file that is no ONNX model."""
+    return ModelError(f"the file cannot be read as an ONNX model: {wrong}")
+
+
 def _fields(message: memoryview) -> Iterator[tuple[int, int, int, int]]:
     """Yield each field's start, its number and kind as one, the start of its content, its end."""
     end = 0
@@ -145,9 +181,9 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int, int, int]]:
         elif kind in _WIDTHS:
             end = content + _WIDTHS[kind]
         else:
-            raise _malformed(f"a field is of kind {kind}")
+            raise malformed(f"a field is of kind {kind}")
         if end > len(message):
-            raise _malformed("it ends within a field")
+            raise malformed("it ends within a field")
         yield start, mark, content, end
 
 
@@ -158,8 +194,4 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
         number |= (byte % _MORE) << (_BITS * place)
         if byte < _MORE:
             return number, at + place + 1
-    raise _malformed("a number is cut off or too long")
-
-
-def _malformed(wrong: str) -> ModelError:
-    return ModelError(f"the file cannot be read as an ONNX model: {wrong}")
+    raise malformed("a number is cut off or too long")
