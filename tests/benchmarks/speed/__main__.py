@@ -71,7 +71,7 @@ def _ratios(section: str, *, quick: bool) -> Iterator[Ratio]:
     if section == "regridding":
         return regridding.regrid_ratios(regridding.QUICK if quick else regridding.FULL)
     if section == "published":
-        return published.published_ratios(4 if quick else published.MONTHS)
+        return published.published_ratios(published.QUICK if quick else published.FULL)
     if section == "scale":
         return scale.scale_ratios(scale.QUICK if quick else scale.FULL)
     if section == "workers":

@@ -61,7 +61,6 @@ BUDGET = 250_000_000
 SEED = 7
 
 _MICRO = 1e6
-_ROWS = 20_000
 _TREES = 200
 _WORK = "archive → COG, random forest of 200 trees"
 _LEAST_LIKE = 0.9
@@ -76,6 +75,8 @@ class Size:
     preset: Preset
     """Of the synthetic world."""
     rounds: int
+    rows: int
+    """That the forest learns from."""
     wide: Preset | None = None
     """A wider world, on which memory is measured once more."""
 
@@ -86,8 +87,8 @@ _WIDE = {
     "title": "Four times the area of Henan, with it in the middle",
     "window": Window(row=290, column=3075, height=118, width=138),
 }
-FULL = Size(preset=_HENAN, rounds=3, wide=_HENAN.model_copy(update=_WIDE))
-QUICK = Size(preset=load_preset("small", first="2019-05", last="2019-05"), rounds=2)
+FULL = Size(preset=_HENAN, rounds=3, rows=20_000, wide=_HENAN.model_copy(update=_WIDE))
+QUICK = Size(preset=load_preset("small", first="2019-05", last="2019-05"), rounds=2, rows=8_000)
 
 
 class Pipelines:
@@ -99,10 +100,12 @@ class Pipelines:
         Whose archive it is.
     folder
         Receives what is made; the forest is taken from there where it is.
+    rows
+        That the forest learns from.
     """
 
-    def __init__(self, world: World, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, world: World, folder: Path, rows: int = 20_000) -> None:
+        self.folder, self.rows = folder, rows
         self.archive = Archive(world.archive)
         self.region = load_region(world.region)
         self.weights = WeightCache(folder / "weights")
@@ -127,7 +130,7 @@ class Pipelines:
         layers = self.ours(self.months[0], self.folder / "learnt")
         stack = np.stack([layer.ravel() for layer in layers], axis=1)
         rows = stack[np.isfinite(stack).all(axis=1)]
-        picks = np.random.default_rng(0).choice(len(rows), min(_ROWS, len(rows)), replace=False)
+        picks = np.random.default_rng(0).choice(len(rows), min(self.rows, len(rows)), replace=False)
         values = rows[picks]
         spread = np.maximum(values.std(axis=0), np.float32(1e-9))
         truth = target((values - values.mean(axis=0)) / spread)
@@ -257,7 +260,7 @@ def pipeline_ratios(size: Size) -> Iterator[Ratio]:
     with TemporaryDirectory() as name:
         folder = Path(name)
         world = build_world(size.preset, SEED, folder / "world")
-        ways = Pipelines(world, folder)
+        ways = Pipelines(world, folder, size.rows)
         keep_freed_memory()
         ways.session  # noqa: B018 - trained and loaded once
         alike = ways.likeness()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
@@ -38,8 +39,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much is done."""
+
+    months: int
+    rows: int
+    """That the model learns from."""
+
+
 MONTHS: Final = 44
 """Of a full run."""
+FULL, QUICK = Size(months=MONTHS, rows=20_000), Size(months=2, rows=8_000)
 WORKERS: Final = 2
 _GOAL: Final = 300.0
 """Seconds that all of them are to take."""
@@ -48,11 +60,12 @@ _FIRST: Final = Month(2018, 5)
 _SERIES: Final = toy_series("henan-synthetic", settings={"analysis": "blend"})
 
 
-def published_ratios(months: int) -> Iterator[Ratio]:
+def published_ratios(size: Size) -> Iterator[Ratio]:
     """Make and publish some months by two processes, and tell wall time and memory."""
+    months = size.months
     with TemporaryDirectory() as name:
         folder = Path(name)
-        learn(folder)
+        learn(folder, size.rows)
         area = henan(folder)
         for number in range(months):
             stored_features(folder, area, number)

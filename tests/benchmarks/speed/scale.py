@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 LAND_CELLS = {"China": 9.6e6, "the globe": 1.49e8}
 """Cells of 1 km of land."""
 
-_ROWS, _TREES = 20_000, 200
+_TREES = 200
 _PROTOTYPES = 2000
 _FIRST = Month(2018, 5)
 _MICRO = 1e6
@@ -94,8 +94,8 @@ def scale_ratios(size: Size) -> Iterator[Ratio]:
         yield from _of_months([_cost(Path(folder), 10**5, months) for months in size.months])
 
 
-def learn(folder: Path) -> None:
-    """Make a model, and what is frozen beside it."""
+def learn(folder: Path, rows: int = 20_000) -> None:
+    """Make a model from some rows, and what is frozen beside it."""
     # Months are made without any of these.
     from sklearn.ensemble import RandomForestRegressor  # noqa: PLC0415
 
@@ -103,7 +103,7 @@ def learn(folder: Path) -> None:
     from engine.models.graphs.graph import onnx_file  # noqa: PLC0415
 
     every = predictors(10)
-    picks = np.random.default_rng(0).choice(len(every), _ROWS, replace=False)
+    picks = np.random.default_rng(0).choice(len(every), rows, replace=False)
     values, truth = every[picks], target(every)[picks]
     forest = RandomForestRegressor(_TREES, min_samples_leaf=5, max_features=0.33, n_jobs=2)
     forest.fit(values, truth)
