@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.errors import GranuleError
 from engine.granules import Field
+from engine.products.lookup import all_numbers, has_table, look_up
 from engine.strips import strips
 
 if TYPE_CHECKING:
@@ -71,11 +72,16 @@ def field_of(
     to_values = _codes if variable.classes else _amounts
     if not variable.classes:
         variable = _checked(path, variable, said, stored)
+    factors = None if quality is None or variable.quality is None else variable.quality.table
+    if has_table(stored.dtype) and (quality is None or has_table(quality.dtype)):
+        amounts, valid = to_values(variable, said, all_numbers(stored.dtype))
+        values, weight = look_up(stored, amounts, valid.astype(np.float32), quality, factors)
+        return Field(values=values, weight=weight, geobox=geobox, units=variable.units)
     values, weight = np.empty(stored.shape, np.float32), np.empty(stored.shape, np.float32)
     for part in strips(stored.shape):
         values[part], weight[part] = to_values(variable, said, stored[part])
-        if quality is not None and variable.quality is not None:
-            weight[part] *= _quality_weight(quality[part], variable.quality.table)
+        if quality is not None and factors is not None:
+            weight[part] *= factors[quality[part].astype(np.int64) & (factors.size - 1)]
         np.copyto(values[part], np.nan, where=weight[part] == 0)
     return Field(values=values, weight=weight, geobox=geobox, units=variable.units)
 
@@ -308,11 +314,6 @@ def _as_stored(number: float, dtype: np.dtype[Any]) -> float:
         return number
     with np.errstate(over="ignore"):
         return float(dtype.type(number))
-
-
-def _quality_weight(quality: Stored, table: NDArray[np.float32]) -> NDArray[np.float32]:
-    numbers = quality.astype(np.int64) & (table.size - 1)
-    return np.asarray(table[numbers])
 
 
 def _shown(variable: VariableSpec, said: Said) -> str:

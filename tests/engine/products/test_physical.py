@@ -48,6 +48,28 @@ def test_quality_weighs_and_masks():
     assert np.isfinite(field.values).tolist() == [[True, True, False, False]]
 
 
+@pytest.mark.parametrize("marks", [np.uint8, np.uint16, None])
+@pytest.mark.parametrize("kind", ["i1", "u1", "<i2", ">i2", "<u2", ">u2"])
+def test_numbers_by_table_are_those_one_by_one(kind, marks):
+    """Integers of 8 and 16 bits, of either byte order, give what wider ones give."""
+    rng = np.random.default_rng(7)
+    box = COARSE[0:20, 0:49]
+    span = np.iinfo(kind)
+    stored = rng.integers(span.min, span.max, (40, 50), endpoint=True).astype(kind)[::2, 1:]
+    flags = None if marks is None else rng.integers(0, 256, stored.shape).astype(marks)
+    rule = BitRule(bits=(2, 3), weights={0: 1, 2: 0.5})
+    quality = None if marks is None else Quality(source="QC", rules=(rule,))
+    spec = VariableSpec(
+        name="et", units="1", scale=0.1, fill=(3,), valid=(span.min * 0.7, span.max * 0.8)
+    )
+    spec = spec.model_copy(update={"quality": quality, "valid_of": "stored"})
+    few = field_of(PATH, spec, Said(fill=(7.0,)), stored, geobox=box, quality=flags)
+    wide = field_of(PATH, spec, Said(fill=(7.0,)), stored.astype(int), geobox=box, quality=flags)
+    assert 0 < np.isfinite(few.values).mean() < 1
+    np.testing.assert_array_equal(few.values, wide.values)
+    np.testing.assert_array_equal(few.weight, wide.weight)
+
+
 def test_a_file_may_mean_divide_by_its_scale_factor():
     """MOD13's scale_factor of 10000 divides where a spec says so."""
     spec = VariableSpec(name="ndvi", units="1", scale=0.0001, scale_attribute="divide")
