@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from engine.errors import InputError
+from engine.feature_groups import is_still
 from engine.grids import BLOCK
 from engine.stages import Fine, inputs_of
 
@@ -30,9 +31,15 @@ _HALO: Final = BLOCK
 _CELL: Final = 1000.0
 """Side of a fine cell, metres."""
 _INPUT_BYTES: Final = 28
-"""Of a pixel of an input while it is decoded: stored, in physical units, its quality and weight."""
+"""Of a pixel of an input that is read whole: stored, in physical units, its quality and weight."""
 _DERIVED_BYTES: Final = 24
-"""Of a pixel of a feature while it is derived."""
+"""Of a pixel of a feature that is derived whole."""
+_SHEAR: Final = 1.8
+"""Pixels of a tile's window ÷ those of the area: an area is sheared on MODIS' grid. Henan's."""
+_STORED_BYTES: Final = 3
+"""Of a pixel of an input that is read strip by strip: stored, and its quality."""
+_LAYER_BYTES: Final = 5
+"""Of a pixel of a mean, and of its level of filling."""
 _SUM_BYTES: Final = 16
 """Of a pixel's sums over time."""
 _PERIOD_BYTES: Final = 6 * 9
@@ -144,8 +151,12 @@ def _pixels_a_cell(side: float) -> float:
     return max(1.0, (_CELL / side) ** 2)
 
 
-def _bytes_a_pixel(features: Sequence[Feature], *, bridging: bool) -> int:
-    kept = 0
-    if features[0].time in {"mean", "every-day"}:
-        kept = _SUM_BYTES + (_PERIOD_BYTES if bridging else 0)
-    return len(inputs_of(features)) * _INPUT_BYTES + len(features) * (_DERIVED_BYTES + kept)
+def _bytes_a_pixel(features: Sequence[Feature], *, bridging: bool) -> float:
+    inputs, count = len(inputs_of(features)), len(features)
+    whole = inputs * _INPUT_BYTES + count * _DERIVED_BYTES
+    if is_still(features[0]):
+        return whole
+    kept = count * (_SUM_BYTES + (_PERIOD_BYTES if bridging else 0))
+    if features[0].partner is not None:
+        return whole + kept
+    return _SHEAR * (inputs * _STORED_BYTES + count * _LAYER_BYTES) + kept

@@ -391,7 +391,7 @@ class FeatureStore:
             tiles = static(features, found.granules, decode)
         else:
             times = self._times(found, span)
-            tiles = over_time(features, times, self._make(features, found, decode))
+            tiles = over_time(features, times, band.read, self._make(features, found, decode))
         return to_fine(features, tiles, band.area, self.weights) if tiles else None
 
     def _times(self, found: Sources, span: Period) -> Times:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from functools import partial, reduce
+from functools import lru_cache, partial, reduce
 from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +17,6 @@ from engine.indices import INDICES, reflectance
 from engine.products.classes import class_fields
 from engine.products.spec import spec_of
 from engine.soil import TEXTURES, texture_share, texture_total
-from engine.strips import strips
 from engine.terrain import horn_slope
 from engine.thermal import blue_sky
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from engine.granules import Part, Pixels
 
     type Fields = Mapping[str, Field]
     type Floats = NDArray[np.floating]
@@ -147,25 +148,37 @@ def derive(features: Sequence[Feature], fields: Fields) -> dict[str, Field]:
 
 
 def _indices(features: Sequence[Feature], fields: Fields) -> dict[str, Field]:
-    """Make features of reflectances, strip by strip, so that each band is read but once."""
+    """Make features of reflectances; those of one part share what they are made of."""
     names = list(dict.fromkeys(name for feature in features for name in feature.inputs))
-    made = {feature.name: _empty(feature, fields) for feature in features}
-    for part in strips(fields[names[0]].values.shape if names else (0, 0)):
-        # What cannot be a reflectance counts as missing.
-        bands = {name: reflectance(fields[name].values[part]) for name in names}
-        weights = {name: _or_one(fields[name].weight[part]) for name in names}
-        for feature in features:
-            index = OF_BANDS[feature.derive or ""]({name: bands[name] for name in feature.inputs})
-            weakest = reduce(np.minimum, (weights[name] for name in feature.inputs))
-            made[feature.name].values[part] = index
-            np.multiply(weakest, np.isfinite(index), out=made[feature.name].weight[part])
+
+    @lru_cache(maxsize=1)
+    def make(part: Part) -> Mapping[str, Pixels]:
+        return _of_bands(features, {name: fields[name].pixels(part) for name in names})
+
+    return {
+        feature.name: Field.in_parts(
+            partial(_one_of, make, feature.name),
+            geobox=fields[feature.inputs[0]].geobox,
+            units=feature.units,
+        )
+        for feature in features
+    }
+
+
+def _one_of(make: Callable[[Part], Mapping[str, Pixels]], name: str, part: Part) -> Pixels:
+    return make(part)[name]
+
+
+def _of_bands(features: Sequence[Feature], pixels: Mapping[str, Pixels]) -> dict[str, Pixels]:
+    # What cannot be a reflectance counts as missing.
+    bands = {name: reflectance(values) for name, (values, _) in pixels.items()}
+    weights = {name: _or_one(weight) for name, (_, weight) in pixels.items()}
+    made = {}
+    for feature in features:
+        index = OF_BANDS[feature.derive or ""]({name: bands[name] for name in feature.inputs})
+        weakest = reduce(np.minimum, (weights[name] for name in feature.inputs))
+        made[feature.name] = index.astype(np.float32, copy=False), weakest * np.isfinite(index)
     return made
-
-
-def _empty(feature: Feature, fields: Fields) -> Field:
-    first = fields[feature.inputs[0]]
-    values, weight = (np.empty(first.values.shape, np.float32) for _ in range(2))
-    return Field(values=values, weight=weight, geobox=first.geobox, units=feature.units)
 
 
 def _one(feature: Feature, fields: Fields) -> Field:

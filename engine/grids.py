@@ -52,6 +52,8 @@ SINUSOIDAL_TILE = 2 * math.pi * EARTH_RADIUS / 36
 """Side of a MODIS tile in metres."""
 
 _TILE = re.compile(r"h(\d{2})v(\d{2})")
+_OUTLINE_POINTS = 1024
+"""Along each side of an area that strips follow; on the globe every 40 km."""
 
 
 class BBox(NamedTuple):
@@ -177,6 +179,49 @@ def covering_window(source: GeoBox, area: GeoBox, pad: int = 1) -> tuple[slice, 
     row = _clip_slice(rows[finite], source.shape.y, pad)
     column = _clip_slice(columns[finite], source.shape.x, pad)
     return None if row is None or column is None else (row, column)
+
+
+def covering_strips(
+    source: GeoBox, area: GeoBox, pixels: int, pad: int = 2
+) -> list[tuple[slice, slice]]:
+    """Cut the part of ``source`` that covers ``area`` into strips of rows.
+
+    Parameters
+    ----------
+    source
+        The grid to cut.
+    area
+        What must be covered. Every strip is as wide as the area is there.
+    pixels
+        Of a strip across the whole of ``source``, about.
+    pad
+        Source pixels to add on every side.
+
+    Returns
+    -------
+    list of (slice, slice)
+        Rows and columns of the strips, from north to south.
+    """
+    lon, lat = outline(area, _OUTLINE_POINTS)
+    x, y = transformer("EPSG:4326", str(source.crs)).transform(lon, lat)
+    columns, rows = apply_affine(~source.affine, np.asarray(x), np.asarray(y))
+    height, width = source.shape
+    if not (np.isfinite(columns) & np.isfinite(rows)).all():  # not all of it is on the map
+        return [(slice(0, height), slice(0, width))]
+    sides = np.stack([rows, columns]).reshape(2, 4, _OUTLINE_POINTS)
+    low = np.minimum(sides[..., :-1], sides[..., 1:]).reshape(2, -1)
+    high = np.maximum(sides[..., :-1], sides[..., 1:]).reshape(2, -1)
+    step = max(1, pixels // width)
+    strips = []
+    for top in range(0, height, step):
+        bottom = min(top + step, height)
+        crossing = (high[0] >= top - pad) & (low[0] <= bottom + pad)
+        if crossing.any():
+            edges = np.array([low[1, crossing].min(), high[1, crossing].max()])
+            across = _clip_slice(edges, width, pad)
+            if across is not None:
+                strips.append((slice(top, bottom), across))
+    return strips
 
 
 def block_mean(fine: FloatArray, min_valid: float = 0.6) -> FloatArray:

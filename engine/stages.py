@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +14,11 @@ from engine.errors import GridMismatchError, MissingDataError
 from engine.features import derive
 from engine.gaps import FILLED_WEIGHT, LONGEST_GAP, PeriodSeries
 from engine.granules import Field
+from engine.grids import covering_strips
 from engine.months import Period, eight_day_periods
 from engine.mosaic import mosaic
 from engine.regrid import total
+from engine.strips import PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
     from engine.composites import Cadence
     from engine.features import Feature
-    from engine.granules import Granule
+    from engine.granules import Granule, Part, Pixels
     from engine.regrid import WeightCache
 
     type Fields = Mapping[str, Field]
@@ -50,7 +53,7 @@ type Layers = Mapping[str, Layer]
 """The features of one tile, by name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Times:
     """The granules of a product in time."""
 
@@ -65,6 +68,12 @@ class Times:
     bridging: bool = False
     """Whether gaps are bridged."""
 
+    @cached_property
+    def periods(self) -> tuple[Sequence[Period], Sequence[Period], Sequence[Period]]:
+        """Periods of 8 days before, within and after the span."""
+        before, after = periods_around(self.span, LONGEST_GAP)
+        return before, list(eight_day_periods(self.span)), after
+
     def of_tile(self, tile: str) -> Times:
         """Return those of one tile, in order of time."""
         parts = (
@@ -75,7 +84,7 @@ class Times:
         return replace(self, granules=granules, around=around)
 
 
-def over_time(features: Sequence[Feature], times: Times, make: Make) -> list[Layers]:
+def over_time(features: Sequence[Feature], times: Times, area: GeoBox, make: Make) -> list[Layers]:
     """Average features over a span of days, tile by tile, on their native grids.
 
     Parameters
@@ -84,6 +93,8 @@ def over_time(features: Sequence[Feature], times: Times, make: Make) -> list[Lay
         Features of one product and one way through time.
     times
         The product's granules, and the days.
+    area
+        Any grid, outside of whose outline no pixel is looked at.
     make
         Gives the features of a granule, or nothing where it does not touch the area.
 
@@ -93,7 +104,7 @@ def over_time(features: Sequence[Feature], times: Times, make: Make) -> list[Lay
         For every tile that touches the area, the features by name.
     """
     tiles = sorted({granule.tile or "" for granule in times.granules})
-    means = (_tile_means(features, times.of_tile(tile), make) for tile in tiles)
+    means = (_TileMeans(features, times.of_tile(tile), area, make).read() for tile in tiles)
     return [layers for layers in means if layers]
 
 
@@ -194,18 +205,16 @@ def _up_to(limit: int, layer: Layer) -> NDArray[np.float32]:
 
 
 class _TileMeans:
-    """The means of some features over a span of days, on the grid of one tile."""
+    """The means of some features over a span of days, on the grid of one tile.
 
-    def __init__(self, features: Sequence[Feature], times: Times, make: Make) -> None:
-        self.times, self.make = times, make
-        self.units = {feature.name: feature.units for feature in features}
-        self.least = 1.0 if features[0].time == "every-day" else MIN_SUPPORT
+    They are taken strip by strip of the tile, where the area is: the numbers of a granule never
+    all exist as physical ones at once, and those of a strip stay in the cache.
+    """
+
+    def __init__(self, features: Sequence[Feature], times: Times, area: GeoBox, make: Make) -> None:
+        self.features, self.times, self.area, self.make = features, times, area, make
         self.geobox: GeoBox | None = None
-        self.means = {name: MeanOverTime(times.span, times.cadence) for name in self.units}
-        inside = list(eight_day_periods(times.span))
-        before, after = periods_around(times.span, LONGEST_GAP)
-        self.inside = range(len(before), len(before) + len(inside))
-        self.series = {name: PeriodSeries([*before, *inside, *after]) for name in self.units}
+        self.strips: list[_StripMeans] = []
 
     def read(self) -> Layers:
         """Return the features, gaps bridged where that is wanted."""
@@ -215,30 +224,70 @@ class _TileMeans:
             return {}
         if self.times.bridging:
             self._read_around()
-            self._bridge()
-        return {name: self._layer(name, mean) for name, mean in self.means.items()}
+            for strip in self.strips:
+                strip.bridge()
+        return {feature.name: self._layer(feature, self.geobox) for feature in self.features}
 
     def _take(self, granule: Granule, days: int) -> None:
         fields = self.make(granule)
         if not fields:
             return
-        self.geobox = _same_grid(granule, fields, self.geobox)
-        for name in self.units:
-            field = fields[name]
-            if days:
-                self.means[name].add(field.values, field.weight, days)
-            if self.times.bridging and granule.period is not None:
-                self.series[name].add(field.values, field.weight, granule.period)
+        if self.geobox is None:
+            self.geobox = next(iter(fields.values())).geobox
+            parts = covering_strips(self.geobox, self.area, 2 * PIXELS)
+            self.strips = [_StripMeans(part, self.features, self.times) for part in parts]
+        _check_same_grid(granule, fields, self.geobox)
+        for strip in self.strips:
+            strip.take(fields, granule, days)
 
     def _read_around(self) -> None:
         """Read neighbouring periods, but only where a gap leads there."""
         for late in (False, True):
-            if any(series.open_end(self.inside, late=late) for series in self.series.values()):
+            if any(strip.has_open_end(late=late) for strip in self.strips):
                 for granule in self.times.around:
                     if _is_after(granule, self.times.span) == late:
                         self._take(granule, 0)
 
-    def _bridge(self) -> None:
+    def _layer(self, feature: Feature, geobox: GeoBox) -> Layer:
+        values = np.full(tuple(geobox.shape), np.nan, np.float32)
+        level = np.zeros(values.shape, np.uint8)
+        for strip in self.strips:
+            values[strip.part], level[strip.part] = strip.result(feature.name)
+
+        def make(part: Part) -> Pixels:
+            return values[part], np.isfinite(values[part]).astype(np.float32)
+
+        field = Field.in_parts(make, geobox=geobox, units=feature.units)
+        return Layer(field=field, level=level)
+
+
+class _StripMeans:
+    """The means of some features over a span of days, in a part of a tile."""
+
+    def __init__(self, part: Part, features: Sequence[Feature], times: Times) -> None:
+        self.part, self.times = part, times
+        self.least = 1.0 if features[0].time == "every-day" else MIN_SUPPORT
+        names = [feature.name for feature in features]
+        self.means = {name: MeanOverTime(times.span, times.cadence) for name in names}
+        before, inside, after = times.periods
+        self.inside = range(len(before), len(before) + len(inside))
+        self.series = {name: PeriodSeries([*before, *inside, *after]) for name in names}
+
+    def take(self, fields: Fields, granule: Granule, days: int) -> None:
+        """Add a granule's features, which count for some days."""
+        for name, mean in self.means.items():
+            values, weight = fields[name].pixels(self.part)
+            if days:
+                mean.add(values, weight, days)
+            if self.times.bridging and granule.period is not None:
+                self.series[name].add(values, weight, granule.period)
+
+    def has_open_end(self, *, late: bool) -> bool:
+        """Tell whether a gap leads out of the span; see `PeriodSeries.open_end`."""
+        return any(series.open_end(self.inside, late=late) for series in self.series.values())
+
+    def bridge(self) -> None:
+        """Fill gaps in time."""
         cadence = self.times.cadence
         for name, series in self.series.items():
             for index in self.inside:
@@ -250,17 +299,10 @@ class _TileMeans:
                 counted = days * cadence.length / cadence.spacing
                 self.means[name].add(line, weight, counted, interpolated=True)
 
-    def _layer(self, name: str, mean: MeanOverTime) -> Layer:
-        if self.geobox is None:
-            raise ValueError("no granule was read")
-        made = mean.result(self.least)
-        weight = np.isfinite(made.values).astype(np.float32)
-        field = Field(values=made.values, weight=weight, geobox=self.geobox, units=self.units[name])
-        return Layer(field=field, level=made.level)
-
-
-def _tile_means(features: Sequence[Feature], times: Times, make: Make) -> Layers:
-    return _TileMeans(features, times, make).read()
+    def result(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Return a feature's mean and its level of filling, and forget them."""
+        made = self.means.pop(name).result(self.least)
+        return made.values, made.level
 
 
 def periods_around(span: Period, count: int) -> tuple[list[Period], list[Period]]:
@@ -286,14 +328,11 @@ def shared_days(granule: Granule, span: Period) -> int:
     return granule.period.shared_days(span) or granule.period.days
 
 
-def _same_grid(granule: Granule, fields: Fields, expected: GeoBox | None) -> GeoBox:
-    """Return the grid of a granule's fields, which must be that of its tile's other granules."""
-    grids = [field.geobox for field in fields.values()]
-    expected = expected or grids[0]
-    for found in grids:
-        if found != expected:
-            raise GridMismatchError(granule.path.name, expected, found)
-    return expected
+def _check_same_grid(granule: Granule, fields: Fields, expected: GeoBox) -> None:
+    """Refuse a granule whose grid is not that of its tile's other granules."""
+    for field in fields.values():
+        if field.geobox != expected:
+            raise GridMismatchError(granule.path.name, expected, field.geobox)
 
 
 def inputs_of(features: Iterable[Feature]) -> tuple[str, ...]:

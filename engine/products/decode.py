@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.errors import GranuleError
+from engine.granules import Field
 from engine.products.geotiff import decode_geotiff
 from engine.products.hdf4_eos import decode_hdf4_eos
 from engine.products.hdf5_ease2 import decode_hdf5_ease2
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from odc.geo.geobox import GeoBox
 
-    from engine.granules import Field, Granule
+    from engine.granules import Granule, Part, Pixels
     from engine.products.spec import Format, ProductSpec, VariableSpec
 
     type Decoder = Callable[
@@ -79,7 +79,7 @@ def decode(
     wanted = {variable.name: variable for variable in _held(granule, spec, variables)}
     fields = DECODERS[spec.formats[suffix]](granule, spec, tuple(wanted.values()), area)
     return {
-        name: _per_day(field, granule) if wanted[name].summed else field
+        name: per_day(field, granule) if wanted[name].summed else field
         for name, field in fields.items()
     }
 
@@ -103,8 +103,14 @@ def _held(
     return tuple(one for one in spec.select(names) if only is None or only in one.source)
 
 
-def _per_day(field: Field, granule: Granule) -> Field:
+def per_day(field: Field, granule: Granule) -> Field:
     """Divide sums over a granule's days by how many they are."""
     if granule.period is None:
         raise GranuleError(granule.path, "its name tells no days", "the days that it sums over")
-    return replace(field, values=field.values / np.float32(granule.period.days))
+    days = np.float32(granule.period.days)
+
+    def make(part: Part) -> Pixels:
+        values, weight = field.pixels(part)
+        return values / days, weight
+
+    return Field.in_parts(make, geobox=field.geobox, units=field.units)

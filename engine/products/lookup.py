@@ -68,7 +68,7 @@ def _flat(stored: NDArray[Any]) -> NDArray[Any]:
     return native.view(f"u{stored.dtype.itemsize}").reshape(-1)
 
 
-def _look_up(
+def _look_up(  # noqa: PLR0917 - compiled functions are called by position
     numbers: Any, marks: Any, values: Any, weights: Any, factors: Any, found: Any, weight: Any
 ) -> None:
     last = factors.shape[0] - 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.errors import GranuleError
-from engine.granules import Field
+from engine.granules import Field, check_grid
 from engine.products.lookup import all_numbers, has_table, look_up
 from engine.strips import strips
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
+    from engine.granules import Part, Pixels
     from engine.products.spec import VariableSpec
 
     type Stored = NDArray[Any]
@@ -74,9 +75,15 @@ def field_of(
         variable = _checked(path, variable, said, stored)
     factors = None if quality is None or variable.quality is None else variable.quality.table
     if has_table(stored.dtype) and (quality is None or has_table(quality.dtype)):
+        check_grid("stored numbers", geobox, stored.shape)
         amounts, valid = to_values(variable, said, all_numbers(stored.dtype))
-        values, weight = look_up(stored, amounts, valid.astype(np.float32), quality, factors)
-        return Field(values=values, weight=weight, geobox=geobox, units=variable.units)
+        weights = valid.astype(np.float32)
+
+        def make(part: Part) -> Pixels:
+            marks = None if quality is None else quality[part]
+            return look_up(stored[part], amounts, weights, marks, factors)
+
+        return Field.in_parts(make, geobox=geobox, units=variable.units)
     values, weight = np.empty(stored.shape, np.float32), np.empty(stored.shape, np.float32)
     for part in strips(stored.shape):
         values[part], weight[part] = to_values(variable, said, stored[part])

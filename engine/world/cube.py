@@ -182,6 +182,8 @@ class CubeStore(FeatureStore):
             made = dict(make_new(new, found, decode)(granule)) if new else {}
             kept = {one.name for one in new if one.derive != _SEEN_ONCE}
             self._made_of |= {(file, name): made[name] for name in kept & made.keys()}
+            if made:
+                next(iter(made.values())).settle(*made.values())
             return known | made
 
         return make

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from engine.archive import Archive
 from engine.feature_cache import digest
 from engine.products import load_specs, recognise
+from engine.products.decode import per_day
 from engine.products.physical import Said, field_of
 from engine.products.sources import SourceGrid
 from engine.products.spec import spec_of
@@ -108,7 +109,7 @@ class UnwrittenArchive(Archive):
                 geobox=window.geobox,
                 quality=quality,
             )
-            fields[variable.name] = _per_day(field, granule) if variable.summed else field
+            fields[variable.name] = per_day(field, granule) if variable.summed else field
         return fields
 
     @staticmethod
@@ -145,11 +146,6 @@ def _sources(product: str) -> set[str]:
     variables = spec_of(product).variables
     qualities = {variable.quality.source for variable in variables if variable.quality}
     return {name for variable in variables for name in _names(variable)} | qualities
-
-
-def _per_day(field: Field, granule: Granule) -> Field:
-    days = granule.period.days if granule.period else 1
-    return replace(field, values=field.values / np.float32(days))
 
 
 def _order(granule: Granule) -> tuple[str, str, str]:

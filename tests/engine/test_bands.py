@@ -57,11 +57,11 @@ def test_a_budget_below_one_row_of_cells_is_refused() -> None:
 @pytest.mark.parametrize(
     ("names", "memory"),
     [
-        (["ndvi", "evi"], 3_000_000),
+        (["ndvi", "evi"], 2_000_000),
         (["lst_day", "lst_night"], 600_000),
         (["ati"], 400_000),
         (["elevation", "slope"], 25_000_000),
-        (["precipitation"], 220_000),
+        (["precipitation"], 80_000),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,
 )

@@ -20,6 +20,7 @@ from engine.grids import (
     block_mean,
     coarse_of,
     coarse_window,
+    covering_strips,
     covering_window,
     fine_of,
     lonlat,
@@ -166,3 +167,30 @@ def test_block_means_ignore_gaps_up_to_their_limit() -> None:
     assert block_mean(fine).item() == pytest.approx(24.0)
     fine.flat[48] = np.nan
     assert np.isnan(block_mean(fine)).all()
+
+
+@pytest.mark.parametrize("tile", ["h26v05", "h27v05"])
+def test_strips_cover_an_area_and_little_more(tile: str) -> None:
+    """Every pixel of a tile that lies in Henan is in one strip, and most in no strip lie outside."""
+    area, source = fine_of(coarse_window(HENAN)), sinusoidal_tile(tile, 2400)
+    covered = np.zeros(tuple(source.shape), np.int64)
+    for part in covering_strips(source, area, 40_000):
+        covered[part] += 1
+    lon, lat = lonlat(area)
+    to_tile = Transformer.from_crs("EPSG:4326", source.crs, always_xy=True)
+    x, y = to_tile.transform(lon, lat)
+    column, row = ~source.affine * (x, y)
+    inside = (column >= 0) & (column < 2400) & (row >= 0) & (row < 2400)
+    seen = covered[row[inside].astype(int), column[inside].astype(int)]
+    assert covered.max() == 1
+    assert (seen == 1).all()
+    window = covering_window(source, area)
+    assert window is not None
+    cells = float(inside.sum()) * (COARSE_PIXEL / 9) ** 2 / source.resolution.x**2
+    assert cells <= covered.sum() < 1.1 * cells + 20 * max(source.shape)
+    assert covered.sum() < covered[window].size
+
+
+def test_strips_of_an_area_elsewhere_are_none() -> None:
+    """A tile of another continent has nothing of it."""
+    assert covering_strips(sinusoidal_tile("h09v05", 2400), fine_of(coarse_window(HENAN)), 9) == []

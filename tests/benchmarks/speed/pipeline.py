@@ -215,7 +215,8 @@ class Pipelines:
             for product, features in groupby(self.features, lambda one: one.product):
                 inputs = inputs_of(list(features))
                 for granule in self.archive.granules(product, month.period):
-                    store.decode(granule, inputs)
+                    for field in store.decode(granule, inputs).values():
+                        field.settle()
 
     def ours(self, month: Month, folder: Path) -> Layers:
         """Make a month's features by our own code."""

@@ -59,7 +59,9 @@ class EmptyMaps(OtherMaps):
         """Return a month without a value."""
         found = super().month(month, area)
         values = np.full_like(found.field.values, np.nan)
-        return replace(found, field=replace(found.field, values=values))
+        weight, units = found.field.weight, found.field.units
+        empty = Field(values=values, weight=weight, geobox=area, units=units)
+        return replace(found, field=empty)
 
 
 def test_moments_are_those_of_the_stacked_maps(toy: ToySource) -> None:
