@@ -173,6 +173,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int, int, int]]:
         start = end
         mark, content = _varint(message, start)
         kind = mark & 7
+        if mark == kind:
+            raise malformed("a field has no number")
         if kind == _LENGTH_DELIMITED:
             length, content = _varint(message, content)
             end = content + length

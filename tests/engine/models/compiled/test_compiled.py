@@ -290,6 +290,8 @@ def test_garbled_files_are_refused_or_read_as_the_library_does(data: st.DataObje
             CompiledForest(message, division.features if division else 0)
     except ModelError:
         return
+    if not ensembles:  # left to the library altogether
+        return
     model = onnx.load_from_string(garbled)
     nodes = {node.output[0]: node for node in model.graph.node if node.output}
     for name, ensemble in ensembles.items():
