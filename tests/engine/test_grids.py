@@ -171,7 +171,7 @@ def test_block_means_ignore_gaps_up_to_their_limit() -> None:
 
 @pytest.mark.parametrize("tile", ["h26v05", "h27v05"])
 def test_strips_cover_an_area_and_little_more(tile: str) -> None:
-    """Every pixel of a tile that lies in Henan is in one strip, and most in no strip lie outside."""
+    """Every pixel of a tile that lies in Henan is in one strip; few others are in any."""
     area, source = fine_of(coarse_window(HENAN)), sinusoidal_tile(tile, 2400)
     covered = np.zeros(tuple(source.shape), np.int64)
     for part in covering_strips(source, area, 40_000):
