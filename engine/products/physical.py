@@ -10,7 +10,6 @@ import numpy as np
 
 from engine.errors import GranuleError
 from engine.granules import Field, check_grid
-from engine.products.lookup import all_numbers, has_table, look_up
 from engine.strips import strips
 
 if TYPE_CHECKING:
@@ -24,6 +23,10 @@ if TYPE_CHECKING:
     from engine.products.spec import VariableSpec
 
     type Stored = NDArray[Any]
+
+
+_NARROW = 2
+"""Bytes of integers of which a table holds all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +77,11 @@ def field_of(
     if not variable.classes:
         variable = _checked(path, variable, said, stored)
     factors = None if quality is None or variable.quality is None else variable.quality.table
-    if has_table(stored.dtype) and (quality is None or has_table(quality.dtype)):
+    if _is_narrow(stored) and (quality is None or _is_narrow(quality)):
+        from engine.lookup import look_up  # noqa: PLC0415 - numba takes a second to load
+
         check_grid("stored numbers", geobox, stored.shape)
-        amounts, valid = to_values(variable, said, all_numbers(stored.dtype))
+        amounts, valid = to_values(variable, said, _all_numbers(stored.dtype))
         weights = valid.astype(np.float32)
 
         def make(part: Part) -> Pixels:
@@ -286,6 +291,21 @@ def _contradict(wanted: float | None, found: float | None) -> bool:
 
 def _first(*numbers: float | None) -> float:
     return next(number for number in numbers if number is not None)
+
+
+def _is_narrow(stored: Stored) -> bool:
+    """Tell whether numbers are of so few bits that a table holds them all."""
+    return stored.dtype.kind in "iu" and stored.dtype.itemsize <= _NARROW
+
+
+def _all_numbers(dtype: np.dtype[Any]) -> Stored:
+    """Return all numbers of a type, ``(2^bits,)``, as they follow when read as unsigned ones.
+
+    >>> _all_numbers(np.dtype(np.int8))[[0, 127, 128, 255]]
+    array([   0,  127, -128,   -1], dtype=int8)
+    """
+    unsigned = np.arange(2 ** (8 * dtype.itemsize), dtype=f"u{dtype.itemsize}")
+    return unsigned.view(dtype.newbyteorder("="))
 
 
 def _is_present(stored: Stored, variable: VariableSpec, said: Said) -> NDArray[np.bool_]:

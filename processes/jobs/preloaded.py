@@ -39,7 +39,7 @@ PRELOAD = (
     "engine.models.compiled.kernel",
     "engine.sparse_sums",
     "engine.pixel_sums",
-    "engine.products.lookup",
+    "engine.lookup",
     "matplotlib.figure",
     "processes.inputs",
     "processes.run",

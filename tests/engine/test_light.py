@@ -18,3 +18,11 @@ def test_mapping_loads_no_learner() -> None:
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
     assert json.loads(done.stdout) == []
+
+
+def test_reading_products_loads_no_compiler() -> None:
+    """Numba, which takes a second, comes when numbers are turned, not with the readers."""
+    program = "import sys, engine.products; print('numba' in sys.modules)"
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == "False"

@@ -20,21 +20,6 @@ _WIDTHS = {1: uint8, 2: uint16}
 """Numba's types of stored numbers, by bytes."""
 
 
-def has_table(dtype: np.dtype[Any]) -> bool:
-    """Tell whether numbers of a type are few enough for a table."""
-    return dtype.kind in "iu" and dtype.itemsize in _WIDTHS
-
-
-def all_numbers(dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return all numbers of a type that has a table, in the table's order.
-
-    >>> all_numbers(np.dtype(np.int8))[[0, 127, 128, 255]]
-    array([   0,  127, -128,   -1], dtype=int8)
-    """
-    bits = 8 * dtype.itemsize
-    return np.arange(2**bits, dtype=f"u{dtype.itemsize}").view(dtype.newbyteorder("="))
-
-
 def look_up(
     stored: NDArray[Any],
     values: NDArray[np.float32],
@@ -47,9 +32,9 @@ def look_up(
     Parameters
     ----------
     stored
-        ``(y, x)`` integers of a type that has a table.
+        ``(y, x)`` integers of 8 or 16 bits.
     values, weights
-        Of `all_numbers`, in their order.
+        Of all numbers of that type, read as unsigned ones from 0 on.
     quality, factors
         ``(y, x)`` integers likewise, and ``(2^n,)`` what their last bits multiply the weight by.
     """
