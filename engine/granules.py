@@ -44,7 +44,13 @@ class Granule:
 
 
 def check_grid(name: str, geobox: GeoBox, shape: tuple[int, ...]) -> None:
-    """Refuse an array that is not on a grid."""
+    """Refuse an array whose shape ``(y, x)`` is not that of a grid.
+
+    Raises
+    ------
+    GridMismatchError
+        It names the array.
+    """
     if shape != tuple(geobox.shape):
         raise GridMismatchError(name, tuple(geobox.shape), shape)
 
@@ -107,7 +113,13 @@ class Field:
         return values[part], weight[part]
 
     def settle(self, *others: Field) -> None:
-        """Make what is not made yet, with others of the same grid that may share work with it."""
+        """Make all pixels now, strip by strip.
+
+        Parameters
+        ----------
+        others
+            Fields of the same grid to be made beside it, since they may share work with it.
+        """
         fields = [field for field in (self, *others) if field._make is not None]
         shape = tuple(self.geobox.shape)
         made = [(np.empty(shape, np.float32), np.empty(shape, np.float32)) for _ in fields]

@@ -170,9 +170,7 @@ def covering_window(source: GeoBox, area: GeoBox, pad: int = 1) -> tuple[slice, 
     pad
         Source pixels to add on every side.
     """
-    lon, lat = outline(area)
-    x, y = transformer("EPSG:4326", str(source.crs)).transform(lon, lat)
-    columns, rows = apply_affine(~source.affine, np.asarray(x), np.asarray(y))
+    columns, rows = _outline_on(source, area)
     finite = np.isfinite(columns) & np.isfinite(rows)
     if not finite.any():
         return None
@@ -202,9 +200,7 @@ def covering_strips(
     list of (slice, slice)
         Rows and columns of the strips, from north to south.
     """
-    lon, lat = outline(area, _OUTLINE_POINTS)
-    x, y = transformer("EPSG:4326", str(source.crs)).transform(lon, lat)
-    columns, rows = apply_affine(~source.affine, np.asarray(x), np.asarray(y))
+    columns, rows = _outline_on(source, area, _OUTLINE_POINTS)
     height, width = source.shape
     if not (np.isfinite(columns) & np.isfinite(rows)).all():  # not all of it is on the map
         return [(slice(0, height), slice(0, width))]
@@ -263,6 +259,13 @@ def _clip_slice(positions: FloatArray, size: int, pad: int) -> slice | None:
     start = max(0, math.floor(float(positions.min())) - pad)
     stop = min(size, math.ceil(float(positions.max())) + pad)
     return slice(start, stop) if start < stop else None
+
+
+def _outline_on(source: GeoBox, area: GeoBox, points: int = 64) -> tuple[FloatArray, FloatArray]:
+    """Return columns and rows of ``source`` along the four edges of ``area``."""
+    lon, lat = outline(area, points)
+    x, y = transformer("EPSG:4326", str(source.crs)).transform(lon, lat)
+    return apply_affine(~source.affine, np.asarray(x), np.asarray(y))
 
 
 def outline(area: GeoBox, points: int = 64) -> tuple[FloatArray, FloatArray]:
